@@ -1,0 +1,44 @@
+# The ways to use this checkout. Every target sets up what it needs by itself, in .venv, and reuses it next time.
+# PYTHON=python3.11 picks another Python; TORCH="torch==2.13.0" gives pip other words for PyTorch (a file works too).
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint train-mini bench clean distclean
+
+export PYTHON TORCH
+run := NOVIC_ROOT='$(CURDIR)' && . tools/env.sh &&
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: ## create .venv with everything in it (5 minutes the first time, 1 second after)
+	@tools/setup.sh dev
+
+demo: ## label the demo pictures with the embedded model, into demo/
+	@tools/setup.sh demo
+	@$(run) novic demo --output demo
+
+test: ## run all tests; PYTEST_ARGS="-k trie -x" is passed on to pytest
+	@tools/setup.sh dev
+	@$(run) python -m pytest $(PYTEST_ARGS)
+
+lint: ## check style with ruff, and the shell scripts' syntax
+	@tools/setup.sh dev
+	@$(run) ruff check .
+	@for script in tools/*.sh .ci/run; do bash -n "$$script" || exit 1; done
+
+train-mini: ## train the embedded model again, into models/novic_mini
+	@tools/setup.sh dev
+	@$(run) python -m novic_ros.training.mini --output models/novic_mini
+
+bench: ## run every script in benchmarks/
+	@tools/setup.sh dev
+	@$(run) for script in $(sort $(wildcard benchmarks/*.py)); do \
+	    echo "== $$script"; python "$$script" || exit 1; done
+
+clean: ## remove caches and what demo, builds and tests made
+	rm -rf demo build install log dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find novic_ros test benchmarks launch tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean ## clean, and remove .venv too
+	rm -rf .venv

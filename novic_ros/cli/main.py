@@ -1,0 +1,37 @@
+"""`novic`: the command line's entry. Sub-commands live in files of their own; this one only finds them.
+
+Exit codes: 0 all good, 1 something given could not be done (a file failed), 2 wrong usage or the model cannot be
+loaded, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from novic_ros import __version__
+from novic_ros.cli import demo, evaluate, label
+
+__all__ = ["main"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one sub-command and return its exit code."""
+    parser = argparse.ArgumentParser(prog="novic", description="Open-vocabulary labels for images and ROS 2 cameras.")
+    parser.add_argument("--version", action="version", version=f"novic_ros {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (label, evaluate, demo):
+        command.add_parser(subparsers)
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args)
+    except KeyboardInterrupt:
+        print("novic: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""The decoding library's face: a loaded object decoder with its guide list, vectors [B, F] in, nouns out.
+
+Everything hard is elsewhere: the network in `object_decoder.py`, the search in `search.py`, files in `checkpoint.py`.
+The guide list can be replaced while other threads decode: a new trie is built first and swapped in one assignment.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from novic_ros.decoding.checkpoint import Checkpoint, load_slim
+from novic_ros.decoding.errors import DecodingError
+from novic_ros.decoding.generation import GenerationConfig
+from novic_ros.decoding.noun_trie import NounTrie
+from novic_ros.decoding.search import search
+from novic_ros.vocabulary import canonical
+
+__all__ = ["Hypothesis", "NounDecoder", "load"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One noun that the decoder proposes for a vector."""
+
+    text: str
+    logprob: float  # natural logarithm of the probability of its tokens, end token included
+
+
+@dataclass(frozen=True)
+class _Guide:
+    """A noun list and its trie, replaced together."""
+
+    nouns: tuple[str, ...]
+    trie: NounTrie
+
+
+def load(folder: str | Path, device: str = "auto") -> NounDecoder:
+    """Load a decoder from a folder in the slim format. Raises DecodingError."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return NounDecoder(load_slim(folder), device)
+
+
+class NounDecoder:
+    """Vectors [B, F] to nouns. Safe to use from several threads."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu"):
+        self._checkpoint = checkpoint
+        self._model = checkpoint.model.to(device).eval()
+        self._device = device
+        self._row = {canonical(noun): row for row, noun in enumerate(checkpoint.nouns)}
+        self._guide = _Guide(checkpoint.nouns, checkpoint.trie)
+        #: nouns -> the embedder's token ids without start and end; needed only for guide nouns outside the vocabulary
+        self.tokenize: Callable[[Sequence[str]], list[list[int]]] | None = None
+
+    @property
+    def width(self) -> int:
+        """F, the width of the vectors."""
+        return self._model.arch.embed_dim
+
+    @property
+    def embedder_spec(self) -> str:
+        """The embedder whose vectors this decoder was trained on."""
+        return self._checkpoint.embedder_spec
+
+    @property
+    def nouns(self) -> tuple[str, ...]:
+        """The vocabulary that the decoder was trained on."""
+        return self._checkpoint.nouns
+
+    @property
+    def guide(self) -> tuple[str, ...]:
+        """The nouns that the search may produce now."""
+        return self._guide.nouns
+
+    def set_guide(self, nouns: Sequence[str] | None) -> None:
+        """Let the search produce only `nouns`, spelled as given; None means the whole vocabulary.
+
+        A noun outside the vocabulary is allowed, with a warning, if its tokens are known. Raises one DecodingError
+        that names every noun that is repeated, too long or cannot be written in the decoder's tokens; the old guide
+        list then stays.
+        """
+        checkpoint = self._checkpoint
+        if nouns is None:
+            self._guide = _Guide(checkpoint.nouns, checkpoint.trie)
+            return
+        rows, complaints, foreign = [], [], []
+        seen: set[str] = set()
+        for noun in nouns:
+            key = canonical(noun)
+            if key in seen:
+                complaints.append(f"{noun!r} is there twice")
+            elif key in self._row:
+                rows.append(checkpoint.noun_tokens[self._row[key]])
+            else:
+                tokens = self._encode(key)
+                if tokens is None:
+                    complaints.append(f"{noun!r} needs tokens that the decoder never learned")
+                elif len(tokens) > self._model.arch.max_tokens:
+                    complaints.append(f"{noun!r} has {len(tokens)} tokens, at most {self._model.arch.max_tokens} fit")
+                else:
+                    foreign.append(noun)
+                    rows.append(tokens)
+            seen.add(key)
+        if complaints:
+            shown = "; ".join(complaints[:20]) + (f"; and {len(complaints) - 20} more" if len(complaints) > 20 else "")
+            raise DecodingError(f"guide list: expected distinct nouns that the decoder can write, but {shown}")
+        if foreign:
+            log.warning("%d guide nouns are outside the decoder's vocabulary and may be named less well: %s",
+                        len(foreign), ", ".join(foreign[:20]))
+        self._guide = _Guide(tuple(nouns), NounTrie.build(rows))
+
+    def decode(self, vectors: torch.Tensor, gencfg: str = "beam_k10_vnone_gp_t1_a0") -> list[list[Hypothesis]]:
+        """Unit vectors float32 [B, F] -> at most k hypotheses each, best first, from the guide list.
+
+        Raises DecodingError for vectors of another shape or with values that are not finite, and for a configuration
+        name that cannot be read or is not offered.
+        """
+        config = GenerationConfig.parse(gencfg)
+        if vectors.ndim != 2 or vectors.shape[1] != self.width:
+            raise DecodingError(f"decode: expected vectors [B, {self.width}], got {list(vectors.shape)}")
+        if not bool(torch.isfinite(vectors).all()):
+            raise DecodingError("decode: expected finite vectors, got NaN or infinity")
+        guide = self._guide
+        found = search(self._model, vectors.to(self._device, torch.float32), guide.trie, config)
+        return [[Hypothesis(guide.nouns[noun], logprob) for noun, logprob in nouns] for nouns in found]
+
+    def _encode(self, key: str) -> list[int] | None:
+        """A noun outside the vocabulary -> compact ids with the end token, or None."""
+        if not key:
+            return None
+        if self.tokenize is None:
+            raise DecodingError(f"guide list: {key!r} is outside the vocabulary, and no tokenizer is at hand")
+        return self._checkpoint.vocabulary.compact(self.tokenize([key])[0])
+

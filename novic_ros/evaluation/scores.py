@@ -1,0 +1,99 @@
+"""Scores of single labels against hierarchical truth, and rates with intervals: pure functions on plain data.
+
+The truth of a picture names the words that are right, the words one or more steps above it in WordNet, and those up to
+two steps below. A right word scores 1, a word at most two steps off scores 0.5, anything else 0. This file reads no
+files and draws nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Mean", "Rate", "Truth", "bootstrap_mean", "hierarchical_score", "is_over_generic"]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a picture shows: its words, hypernyms[d] the words d + 1 steps above, hyponyms up to two steps below."""
+
+    synonyms: frozenset[str]
+    hypernyms: tuple[frozenset[str], ...]
+    hyponyms: frozenset[str]
+
+    @classmethod
+    def of(cls, record: Mapping) -> Truth:
+        """From a JSON record with `synonyms`, `hypernyms` and `hyponyms`. Raises ValueError if one is missing."""
+        missing = {"synonyms", "hypernyms", "hyponyms"} - set(record)
+        if missing:
+            raise ValueError(f"truth record {record.get('file', '?')}: expected {', '.join(sorted(missing))} too")
+        return cls(frozenset(map(_folded, record["synonyms"])),
+                   tuple(frozenset(map(_folded, step)) for step in record["hypernyms"]),
+                   frozenset(map(_folded, record["hyponyms"])))
+
+
+def hierarchical_score(label: str, truth: Truth) -> float:
+    """1 for a right word, 0.5 for one at most two steps above or below, else 0. The empty label scores 0."""
+    word = _folded(label)
+    if word in truth.synonyms:
+        return 1.0
+    near = word in truth.hyponyms or any(word in step for step in truth.hypernyms[:2])
+    return 0.5 if near else 0.0
+
+
+def is_over_generic(label: str, truth: Truth) -> bool:
+    """Whether the label is a true but much broader word: three or more steps above, and nothing nearer."""
+    return hierarchical_score(label, truth) == 0 and any(_folded(label) in step for step in truth.hypernyms[2:])
+
+
+@dataclass(frozen=True)
+class Rate:
+    """k of n, with the 95 % Wilson interval."""
+
+    k: int
+    n: int
+
+    def __post_init__(self):
+        if not 0 <= self.k <= self.n or self.n < 1:
+            raise ValueError(f"rate: expected 0 <= k <= n and n >= 1, got k = {self.k}, n = {self.n}")
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        z, share = 1.959964, self.k / self.n
+        centre = (share + z * z / (2 * self.n)) / (1 + z * z / self.n)
+        half = z * math.sqrt(share * (1 - share) / self.n + z * z / (4 * self.n ** 2)) / (1 + z * z / self.n)
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.k} of {self.n} ({self.k / self.n:.3f}, 95 % interval {low:.3f} to {high:.3f})"
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean of n values with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} (n = {self.n}, 95 % interval {self.low:.3f} to {self.high:.3f})"
+
+
+def bootstrap_mean(values: Sequence[float], seed: int = 0, rounds: int = 10_000) -> Mean:
+    """Mean of the values; the interval is the 2.5 to 97.5 percentile over resamples. Raises ValueError for none."""
+    data = np.asarray(values, dtype=np.float64)
+    if not len(data):
+        raise ValueError("bootstrap: expected at least one value, got none")
+    resamples = np.random.default_rng(seed).integers(0, len(data), size=(rounds, len(data)))
+    low, high = np.percentile(data[resamples].mean(axis=1), [2.5, 97.5])
+    return Mean(float(data.mean()), float(low), float(high), len(data))
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.lower().split())

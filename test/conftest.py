@@ -1,0 +1,35 @@
+"""What every test shares: ROS kept to this machine, and tests that need a GPU skipped elsewhere.
+
+It is NOT a place for fixtures of one folder; those have a conftest.py of their own.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Set before anything imports rclpy. Nodes of this run see neither other machines nor another run on this one.
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+os.environ.setdefault("ROS_DOMAIN_ID", str(30 + os.getpid() % 60))
+os.environ.setdefault("ROS_LOG_DIR", os.path.join(tempfile.gettempdir(), f"novic_ros_test_log_{os.getpid()}"))
+
+
+def pytest_collection_modifyitems(items):
+    """Skip what is marked `gpu`, with the reason, where torch finds no GPU."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU, and torch finds none"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the checkout."""
+    return ROOT
