@@ -104,5 +104,5 @@ class ImageLabeller:
         return f"local:{folder}" if beside else self._decoder.embedder_spec
 
     def _labels(self, hypotheses: Sequence[decoding.Hypothesis], evidence: float | None) -> Labels:
-        scored = [Label(found.text, min(1.0, math.exp(found.logprob))) for found in hypotheses]
+        scored = [Label(found.text, min(1.0, math.exp(found.score))) for found in hypotheses]
         return Labels(tuple(label for label in scored[:self._top_k] if label.score >= self._min_score), evidence)

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import torch
 
+from novic_ros.decoding.candidates import Found, Scorer
 from novic_ros.decoding.checkpoint import Checkpoint, load_slim
 from novic_ros.decoding.errors import DecodingError
+from novic_ros.decoding.exhaustive import exhaustive_search
 from novic_ros.decoding.generation import GenerationConfig
 from novic_ros.decoding.noun_trie import NounTrie
-from novic_ros.decoding.search import search
+from novic_ros.decoding.search import beam_search
 from novic_ros.vocabulary import canonical
 
 __all__ = ["Hypothesis", "NounDecoder", "load"]
@@ -27,10 +29,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One noun that the decoder proposes for a vector."""
+    """One noun that the decoder proposes for a vector.
+
+    score: natural logarithm of the probability of its tokens, end token included; with a prior or a length exponent in
+    the configuration, that logarithm corrected by them (`candidates.py`), which is no probability any more.
+    """
 
     text: str
-    logprob: float  # natural logarithm of the probability of its tokens, end token included
+    score: float
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,18 @@ class NounDecoder:
         if not bool(torch.isfinite(vectors).all()):
             raise DecodingError("decode: expected finite vectors, got NaN or infinity")
         guide = self._guide
-        found = search(self._model, vectors.to(self._device, torch.float32), guide.trie, config)
-        return [[Hypothesis(guide.nouns[noun], logprob) for noun, logprob in nouns] for nouns in found]
+        find = exhaustive_search if config.method == "all" else beam_search
+        found = find(self._model, vectors.to(self._device, torch.float32),
+                     Scorer(config, guide.trie, self._checkpoint.trie))
+        return [self._hypotheses(rows, guide.nouns) for rows in found]
+
+    def _hypotheses(self, rows: Sequence[Found], nouns: Sequence[str]) -> list[Hypothesis]:
+        """Texts for what was found; of free sequences that spell the same text, the best stays."""
+        best: dict[str, Hypothesis] = {}
+        for one in rows:
+            text = nouns[one.noun] if one.noun >= 0 else self._checkpoint.vocabulary.text(one.tokens)
+            best.setdefault(text, Hypothesis(text, one.value))
+        return list(best.values())
 
     def _encode(self, key: str) -> list[int] | None:
         """A noun outside the vocabulary -> compact ids with the end token, or None."""

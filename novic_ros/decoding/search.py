@@ -1,11 +1,11 @@
-"""Guided beam search over a noun trie (NOVIC, section 3.4): the k most probable nouns of each vector.
+"""Greedy and beam search (NOVIC, section 3.4), free or guided by a noun trie, with vocabulary priors.
 
-Every live beam carries a trie node; only the node's children are candidates, so the cost does not depend on the
-number of nouns. Probabilities keep the full-vocabulary normaliser (guide mode p). A noun that fills every token column
-needs no end token, as in the authors' code. With k = 1 this is greedy search.
+Every live beam carries its trie nodes; when guided, only the children of its node are candidates, so the cost does not
+depend on the number of nouns. Finished beams compete with live ones and leave when k others are better. A noun that
+fills every token column needs no end token, as in the authors' code. Greedy search is a beam of one.
 
-This file is NOT the model (`object_decoder.py`) and does not know strings: it returns indices of nouns.
-Shapes: B images, R live beams over all images, V token vocabulary.
+This file is NOT the model (`object_decoder.py`) and knows no strings. Exhaustive search is in `exhaustive.py`; how a
+candidate is scored, for both, is in `candidates.py`. Shapes: B images, R live beams over all images, V token vocabulary.
 """
 
 from __future__ import annotations
@@ -13,80 +13,64 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from novic_ros.decoding.errors import DecodingError
-from novic_ros.decoding.generation import GenerationConfig
-from novic_ros.decoding.noun_trie import NounTrie
+from novic_ros.decoding.candidates import Beams, Found, Scorer
 from novic_ros.decoding.object_decoder import ObjectDecoder
-from novic_ros.decoding.tokens import END
 
-__all__ = ["search"]
+__all__ = ["beam_search"]
 
 
 @torch.inference_mode()
-def search(model: ObjectDecoder, vectors: torch.Tensor, trie: NounTrie,
-           config: GenerationConfig) -> list[list[tuple[int, float]]]:
-    """vectors float32 [B, F] -> for each, at most k (noun index, log-probability of its tokens), best first.
+def beam_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Scorer, *,
+                end_full_nouns: bool = False) -> list[list[Found]]:
+    """vectors float32 [B, F] -> for each at most k `Found`, best first.
 
-    Fewer than k are returned where the trie holds fewer nouns. Raises DecodingError for a configuration that this
-    search does not offer.
+    end_full_nouns: also score the end token of nouns that fill every column, as exhaustive search does.
     """
-    offered = (config.method in ("greedy", "beam") and config.guide == "p" and config.prior == "none"
-               and config.length_alpha == 0)
-    if not offered:
-        raise DecodingError(f"search {config}: this version offers greedy and beam search with vnone, gp and a0, "
-                            "for example beam_k10_vnone_gp_t1_a0")
+    k = scorer.config.k
+    finished: list[list[Found]] = [[] for _ in range(len(vectors))]
     if not len(vectors):
-        return []
-
-    finished: list[list[tuple[float, int]]] = [[] for _ in range(len(vectors))]
+        return finished
+    columns = model.arch.max_tokens - 1 + end_full_nouns
+    beams = Beams.roots(len(vectors))
     state, logits = model.start(vectors)
-    image = np.arange(len(vectors))  # [R] the image of each live beam
-    node = np.zeros(len(vectors), dtype=np.int64)  # [R] its trie node
-    score = np.zeros(len(vectors))  # [R] its log-probability so far
-    for column in range(1, model.arch.max_tokens):
-        owner, token, child = trie.edges_of(node)
-        total = score[owner] + _log_probability(logits, config.temperature, owner, token)
-        kept = _best_per_image(image[owner], total, finished, config.k)
-        ends = token[kept] == END
+    for column in range(1, columns + 1):
+        grown = scorer.grow(beams, logits)
+        value = scorer.value(grown.score, column)
+        kept = _best_per_image(beams.image[grown.owner], value, finished, k)
+        ends = grown.is_end[kept]
         for candidate in kept[ends]:
-            beam = owner[candidate]
-            finished[image[beam]].append((float(total[candidate]), int(trie.noun_at[node[beam]])))
+            beam = grown.owner[candidate]
+            finished[beams.image[beam]].append(Found(beams.tokens[beam], int(grown.noun[candidate]),
+                                                     float(value[candidate])))
         kept = kept[~ends]
-        parents, tokens = owner[kept], token[kept]
-        image, node, score = image[parents], child[kept], total[kept]
-        if not len(kept) or column == model.arch.max_tokens - 1:
+        parents = grown.owner[kept]
+        beams = beams.extended(grown, kept)
+        if not len(kept) or column == columns:
             break
-        state, logits = model.advance(state, _index(parents, logits), _index(tokens, logits))
+        state, logits = model.advance(state, torch.from_numpy(parents).to(logits.device),
+                                      torch.from_numpy(grown.token[kept]).to(logits.device))
 
-    for beam, ended in enumerate(trie.noun_at[node]):  # nouns that fill every column have no end token
-        if ended >= 0:
-            finished[image[beam]].append((float(score[beam]), int(ended)))
-    return [[(noun, value) for value, noun in sorted(found, key=lambda pair: (-pair[0], pair[1]))[:config.k]]
-            for found in finished]
-
-
-def _log_probability(logits: torch.Tensor, temperature: float, owner: np.ndarray, token: np.ndarray) -> np.ndarray:
-    """Log-softmax of logits [R, V], read only at the (owner, token) pairs -> float64 [candidates]."""
-    scaled = logits if temperature == 1 else logits / temperature
-    chosen = scaled[_index(owner, logits), _index(token, logits)]
-    normaliser = scaled.logsumexp(dim=-1)
-    return chosen.cpu().numpy().astype(np.float64) - normaliser.cpu().numpy().astype(np.float64)[owner]
+    for beam, value in enumerate(scorer.value(beams.score, columns)):  # nouns that fill every column have no end token
+        noun = scorer.noun_ending_at(beams.node[beam])
+        if noun is not None:
+            finished[beams.image[beam]].append(Found(beams.tokens[beam], noun, float(value)))
+    return [sorted(found, key=lambda one: -one.value)[:k] for found in finished]
 
 
-def _best_per_image(image: np.ndarray, total: np.ndarray, finished: list[list[tuple[float, int]]],
-                    k: int) -> np.ndarray:
-    """Candidates [n] -> indices of those that stay among each image's k best, its finished nouns competing."""
+def _best_per_image(image: np.ndarray, value: np.ndarray, finished: list[list[Found]], k: int) -> np.ndarray:
+    """Which candidates [n] stay among their image's k best, by falling value; finished nouns that do not are dropped."""
     kept = []
-    for which in np.unique(image):
-        candidates = np.flatnonzero(image == which)
-        if len(candidates) > k:
-            candidates = candidates[np.argpartition(-total[candidates], k - 1)[:k]]
-        candidates = candidates[np.argsort(-total[candidates], kind="stable")]
-        done = np.sort([value for value, _ in finished[which]])[::-1]
-        better_done = np.searchsorted(-done, -total[candidates], side="right")
-        kept.append(candidates[np.arange(len(candidates)) + better_done < k])
-    return np.concatenate(kept)
-
-
-def _index(array: np.ndarray, like: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(like.device)
+    bounds = np.flatnonzero(np.diff(image, prepend=-1, append=-1))  # candidates of one image lie side by side
+    for begin, end in zip(bounds[:-1], bounds[1:]):
+        best = np.arange(begin, end)
+        if len(best) > k:
+            best = begin + np.argpartition(-value[begin:end], k - 1)[:k]
+        best = best[np.argsort(-value[best], kind="stable")]
+        done = finished[image[begin]]
+        if done:
+            ranked = np.sort(np.concatenate([value[best], [one.value for one in done]]))[::-1]
+            threshold = ranked[k - 1] if len(ranked) >= k else -np.inf
+            done[:] = [one for one in done if one.value >= threshold]
+            best = best[value[best] >= threshold][:k - len(done)]
+        kept.append(best)
+    return np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)

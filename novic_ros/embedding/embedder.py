@@ -167,12 +167,28 @@ class Embedder:
             EmbeddingError: not a list of strings, or the tokenizer's files are missing.
         """
         texts = _checked_texts(texts)
+        tokenizer = self._ready_tokenizer()
+        if not texts:
+            return tokenizer(["a"])[:0].long()
+        return tokenizer(texts).long()
+
+    def content_tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Texts to the tokenizer's ids of their words alone: no start, end or padding, nothing cut off.
+
+        Raises:
+            EmbeddingError: as `tokenize`.
+        """
+        texts = _checked_texts(texts)
+        tokenizer = self._ready_tokenizer()
+        if hasattr(tokenizer, "encode"):  # open_clip's own byte-pair tokenizer
+            return [tokenizer.encode(text) for text in texts]
+        return [tokenizer.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+
+    def _ready_tokenizer(self) -> Callable[[list[str]], torch.Tensor]:
         with self._lock:
             if self._tokenizer is None:
                 self._tokenizer = self._load_tokenizer()
-        if not texts:
-            return self._tokenizer(["a"])[:0].long()
-        return self._tokenizer(texts).long()
+            return self._tokenizer
 
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Texts to unit vectors float32 [B, F] on the embedder's device; the first call reads the text
