@@ -12,6 +12,7 @@ from setuptools import find_packages, setup
 
 NAME = "novic_ros"
 ROOT = Path(__file__).resolve().parent
+DATA_FOLDERS = ("launch", "config", "models", "demo_photos")  # installed into share/novic_ros
 
 
 def version() -> str:
@@ -35,7 +36,7 @@ def data_files() -> list[tuple[str, list[str]]]:
         Path("share/ament_index/resource_index/packages"): [f"resource/{NAME}"],
         share: ["package.xml", "requirements.txt"],
     }
-    for folder in ("launch", "config", "models"):
+    for folder in DATA_FOLDERS:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 relative = path.relative_to(ROOT)

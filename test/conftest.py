@@ -4,6 +4,7 @@ It is NOT a place for fixtures of one folder; those have a conftest.py of their 
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -33,3 +34,14 @@ def pytest_collection_modifyitems(items):
 def root() -> Path:
     """The folder of the checkout."""
     return ROOT
+
+
+sys.path.append(str(Path(__file__).parent))  # for tiny_model
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> Path:
+    """A model folder with random weights, to read from only: see tiny_model.py."""
+    from tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")

@@ -16,6 +16,7 @@ import pytest
 
 import novic_ros
 
+DATA_FOLDERS = ("launch", "config", "models", "demo_photos")
 PROGRAMS = {"novic": "novic_ros.cli.main:main", "novic_node": "novic_ros.node.main:main"}
 
 
@@ -69,7 +70,7 @@ def test_colcon_sees_an_ament_python_package_and_leaves_the_bundled_messages_alo
     assert packages == {"novic_ros": "(ros.ament_python)"}
 
 
-@pytest.mark.parametrize("folder", ["launch", "config", "models"])
+@pytest.mark.parametrize("folder", DATA_FOLDERS)
 def test_every_file_of_a_data_folder_is_installed(arguments, root, folder):
     installed = {file for _, files in arguments["data_files"] for file in files}
     present = {path.relative_to(root).as_posix() for path in (root / folder).rglob("*")
@@ -83,7 +84,7 @@ def test_data_files_keep_their_folders(arguments, root):
         assert not Path(folder).is_absolute()
         for file in files:
             assert (root / file).is_file(), f"{file} is listed but does not exist"
-            if file.startswith(("launch/", "config/", "models/")):
+            if Path(file).parts[0] in DATA_FOLDERS:
                 assert folder == f"share/novic_ros/{Path(file).parent.as_posix()}"
     assert ("share/ament_index/resource_index/packages", ["resource/novic_ros"]) in arguments["data_files"]
 
@@ -136,7 +137,7 @@ def test_colcon_builds_a_place_that_ros_finds(root, tmp_path):
     prefix = tmp_path / "install/novic_ros"
     for program in PROGRAMS:
         assert os.access(prefix / "lib/novic_ros" / program, os.X_OK)
-    for folder in ("launch", "config", "models"):
+    for folder in DATA_FOLDERS:
         assert any((prefix / "share/novic_ros" / folder).iterdir())
     script = f". {prefix}/share/novic_ros/package.sh && echo $AMENT_PREFIX_PATH"
     clean = {"PATH": os.environ["PATH"], "COLCON_CURRENT_PREFIX": str(prefix)}
@@ -153,6 +154,14 @@ def test_programs_in_the_virtual_environment_need_no_activation(root, program):
     done = subprocess.run([script, "--help"], env=bare, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert program in done.stdout
+
+
+@pytest.mark.parametrize("entry", [*DATA_FOLDERS, "package.xml", "requirements.txt"])
+def test_the_virtual_environment_holds_links_not_copies(root, entry):
+    share = root / ".venv/share/novic_ros"
+    if not share.exists():
+        pytest.skip("novic_ros was not installed here by `make setup`")
+    assert (share / entry).resolve() == root / entry
 
 
 def test_the_environment_file_finds_packages_and_leaves_a_chosen_profile_alone(root):

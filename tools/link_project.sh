@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a virtual environment a place where this checkout is installed, as colcon would, but without copies:
-# edits in novic_ros/, launch/, config/ and models/ count at once.
+# edits in novic_ros/, launch/, config/, models/ and demo_photos/ count at once.
 # Usage: tools/link_project.sh VENV
 # It installs no dependencies (tools/setup.sh does).
 set -euo pipefail
@@ -16,7 +16,7 @@ share=$venv/share/novic_ros
 index=$venv/share/ament_index/resource_index/packages
 mkdir -p "$share" "$index"
 ln -sfn "$root/resource/novic_ros" "$index/novic_ros"
-for entry in package.xml requirements.txt launch config models; do
+for entry in package.xml requirements.txt launch config models demo_photos; do
     rm -rf "${share:?}/$entry"
     ln -s "$root/$entry" "$share/$entry"
 done

@@ -71,7 +71,8 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 # Inside an active virtual environment the Python underneath it counts; a launcher script is followed to the real one.
-base=$("$PYTHON" -c 'import sys; print(getattr(sys, "_base_executable", sys.executable))')
+real_python='import os, sys; print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))'
+base=$("$PYTHON" -c "$real_python")
 version=$("$base" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 "$base" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
     || fail "Python 3.10 or newer is needed, \"$PYTHON\" is $version. Name a newer one, as in: make setup PYTHON=python3.11"
@@ -86,7 +87,8 @@ made_for=$(recall distro "${distro:-none}")
 now="$root|$PYTHON|$version"
 if ! fits environment "$now" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     # An environment made by hand from the same Python is kept; one that was moved or made from another is made anew.
-    if [ -n "$(recall environment)" ] || [ "$("$venv/bin/python" -c 'import sys; print(sys._base_executable)' 2>&1)" != "$PYTHON" ]; then
+    found=$("$venv/bin/python" -c "$real_python" 2>/dev/null || true)
+    if [ -n "$(recall environment)" ] || [ "$found" != "$PYTHON" ]; then
         say "creating .venv with Python $version${distro:+ on top of ROS $distro} (10 seconds)"
         "$PYTHON" -m venv --clear ${distro:+--system-site-packages} "$venv"
     fi

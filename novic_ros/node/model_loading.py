@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from novic_ros.node.parameters import PARAMETERS, Settings
+from novic_ros.vocabulary import VocabularyError, read_nouns
 
 MakeLabeller = Callable[[Settings], Any]  # the result has label_timed([image]), warm_up() and model_name
 
@@ -17,34 +18,16 @@ class ModelLoadingError(ValueError):
     """The model cannot be loaded; the text says why and what to do."""
 
 
-def read_guide_file(path: str) -> list[str] | None:
-    """The nouns in a text file, one per line, without blank lines and `#` comments; None for an empty path.
-
-    Raises ModelLoadingError if the file cannot be read as UTF-8 text or holds no noun.
-    """
-    if not path:
-        return None
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelLoadingError(
-            f"guide_file: expected a UTF-8 text file with one noun per line: {error}"
-        ) from error
-    nouns = [noun for noun in (line.split("#")[0].strip() for line in lines) if noun]
-    if not nouns:
-        raise ModelLoadingError(
-            f"guide_file: {path} holds no noun; write one per line, or leave the parameter empty"
-        )
-    return nouns
-
-
 def make_labeller(settings: Settings) -> Any:
     """Load the ImageLabeller that the parameters describe. Slow: seconds. Raises what went wrong, in words.
 
     It is asked for as many labels as top_k allows at most and for every score, so that top_k and min_score can change
     from frame to frame without touching the model.
     """
-    nouns = read_guide_file(settings.guide_file)
+    try:
+        nouns = read_nouns(Path(settings.guide_file).expanduser()) if settings.guide_file else None
+    except VocabularyError as error:
+        raise ModelLoadingError(f'guide_file: {error}') from error
     try:
         from novic_ros.labeller import ImageLabeller
 

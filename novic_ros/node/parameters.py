@@ -50,7 +50,7 @@ class Parameter:
         """Why `value` cannot be taken, as one sentence; an empty string if it can."""
         if type(value) is not PYTHON_TYPES[self.type]:
             hint = f", such as {float(value)}" if self.type == "double" and type(value) is int else ""
-            return f"{self.name}: expected a {self.type}{hint}, got {value!r}"
+            return f"{self.name}: expected type {self.type}{hint}, got {value!r}"
         if self.bounds and not self.bounds[0] <= value <= self.bounds[1]:
             return f"{self.name}: expected {self.bounds[0]} to {self.bounds[1]}, got {value!r}"
         if self.one_of and value not in self.one_of:
@@ -84,7 +84,8 @@ def parse(text: str) -> tuple[Parameter, ...]:
             "unconfigured_only": rules.pop(UNCONFIGURED_ONLY, False) is None,
             "not_empty": rules.pop("not_empty<>", False) is None,
         }
-        known = {key: entry.pop(key) for key in ("type", "description", "read_only") if key in entry}
+        fields = {key: entry.pop(key, "") for key in ("type", "description")}
+        fields["read_only"] = entry.pop("read_only", False)
         default = entry.pop("default_value", None)
         if entry or rules:
             raise ParameterError(f"{name}: these keys are not understood: {', '.join([*entry, *rules])}")
@@ -94,7 +95,7 @@ def parse(text: str) -> tuple[Parameter, ...]:
                 default=default,
                 bounds=tuple(bounds) if bounds else None,
                 one_of=tuple(one_of[0]) if one_of else None,
-                **known,
+                **fields,
                 **flags,
             )
         )
@@ -154,7 +155,7 @@ def declare(node: Any) -> Settings:
         try:
             value = node.declare_parameter(parameter.name, parameter.default, descriptor).value
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            raise ParameterError(f"{parameter.name}: expected a {parameter.type}; {error}") from error
+            raise ParameterError(f"{parameter.name}: expected type {parameter.type}; {error}") from error
         problem = parameter.problem(value)
         if problem:
             raise ParameterError(problem)

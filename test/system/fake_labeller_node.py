@@ -14,7 +14,7 @@ from pathlib import Path
 
 from novic_ros.labels import Label, Labels
 from novic_ros.node.main import main
-from novic_ros.node.model_loading import read_guide_file
+from novic_ros.vocabulary import read_nouns
 
 COLOURS = ("red", "green", "blue")
 
@@ -27,7 +27,7 @@ class FakeLabeller:
     def __init__(self, settings) -> None:
         if not Path(settings.model).is_dir():
             raise FileNotFoundError(f"model: expected a folder, got {settings.model!r}, which does not exist")
-        self._nouns = read_guide_file(settings.guide_file) or COLOURS
+        self._nouns = read_nouns(settings.guide_file) if settings.guide_file else COLOURS
         self._delay = float(os.environ.get("NOVIC_TEST_DELAY", "0"))
         time.sleep(float(os.environ.get("NOVIC_TEST_LOAD", "0")))
 

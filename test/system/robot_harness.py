@@ -153,7 +153,10 @@ class Robot:
             command = [sys.executable, str(FAKE_NODE)]
             arguments = ("-p", f"model:={self.tmp_path}", *arguments)
         standing = ("-r", f"__ns:={namespace}", "-p", "diagnostics_period:=0.1")
-        command = [*command, "--ros-args", *standing, *arguments]
+        return self.run([*command, "--ros-args", *standing, *arguments], **environment)
+
+    def run(self, command: list[str], **environment: str) -> NodeProcess:
+        """Start any command line as the node under test."""
         log = self.tmp_path / f"node{len(self.nodes)}.log"
         self.nodes.append(NodeProcess(command, self.environment(**environment), log))
         return self.nodes[-1]
@@ -163,7 +166,7 @@ class Robot:
         if topic not in self._cameras:
             self._cameras[topic] = self.node.create_publisher(message_type, topic, qos)
         camera = self._cameras[topic]
-        wait_until(lambda: camera.get_subscription_count() > 0, f"the node to subscribe to {topic}")
+        wait_until(lambda: camera.get_subscription_count() > 0, f"the node to subscribe to {topic}", 60.0)
         self.status(
             lambda _level, _message, values: values["image publishers"] != "0", "that the camera was found"
         )
@@ -230,7 +233,7 @@ class Robot:
     def change_state(self, transition: str) -> bool:
         """Request a lifecycle transition; whether it succeeded."""
         request = ChangeState.Request(transition=Transition(id=TRANSITIONS[transition]))
-        return self.call(ChangeState, "change_state", request).success
+        return self.call(ChangeState, "change_state", request, timeout=60.0).success
 
     def state(self) -> str:
         """The lifecycle state the node reports."""

@@ -36,7 +36,7 @@ def test_signal_ends_the_node_with_exit_code_0(robot, number, moment):
     ("arguments", "expected"),
     [
         (["--ros-args", "-p", "top_k:=0"], "top_k"),
-        (["--ros-args", "-p", "min_score:=1"], "min_score: expected a double"),
+        (["--ros-args", "-p", "min_score:=1"], "min_score: expected type double"),
         (
             ["--ros-args", "-p", "image_transport:=theora"],
             "image_transport: expected one of raw, compressed, got 'theora'",

@@ -1,0 +1,73 @@
+"""Parameters into a labeller, and the layering rule that the node holds no arithmetic."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from novic_ros.node.model_loading import ModelLoadingError, make_labeller
+from novic_ros.node.parameters import PARAMETERS, Settings
+
+NODE = Path(__file__).resolve().parents[2] / "novic_ros" / "node"
+
+
+def test_a_wrong_guide_file_is_named(tmp_path):
+    settings = Settings(**{parameter.name: parameter.default for parameter in PARAMETERS.values()})
+    missing = tmp_path / "guide.txt"
+    with pytest.raises(ModelLoadingError, match=f"guide_file: {missing}: expected a text file with one noun per line"):
+        make_labeller(settings._replace(guide_file=str(missing)))
+
+
+def test_parameters_become_arguments_of_the_labeller(tmp_path, monkeypatch):
+    guide = tmp_path / "guide.txt"
+    guide.write_text("cup\n", encoding="utf-8")
+    library = ModuleType("novic_ros.labeller")
+    library.ImageLabeller = lambda *arguments, **keywords: (arguments, keywords)
+    monkeypatch.setitem(sys.modules, "novic_ros.labeller", library)
+    settings = Settings(**{parameter.name: parameter.default for parameter in PARAMETERS.values()})
+    expected = {"nouns": None, "top_k": 10, "min_score": 0.0, "gencfg": None, "device": "auto"}
+    assert make_labeller(settings) == (("novic_mini",), expected)
+    settings = settings._replace(model="m", guide_file=str(guide), generation="greedy", device="cpu", top_k=1)
+    expected = {"nouns": ["cup"], "top_k": 10, "min_score": 0.0, "gencfg": "greedy", "device": "cpu"}
+    assert make_labeller(settings) == (("m",), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "text"),
+    [
+        (
+            "torch",
+            ModelLoadingError,
+            "the Python package 'torch' is missing; .*pip install -r requirements.txt",
+        ),
+        ("open_clip.model", ModelLoadingError, "'open_clip' is missing"),
+        ("novic_ros.nothing", ModuleNotFoundError, "novic_ros.nothing"),
+    ],
+)
+def test_a_missing_package_is_named_with_the_pip_command_unless_it_is_ours(monkeypatch, name, error, text):
+    def missing(*_arguments, **_keywords):
+        raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+
+    library = ModuleType("novic_ros.labeller")
+    library.ImageLabeller = missing
+    monkeypatch.setitem(sys.modules, "novic_ros.labeller", library)
+    settings = Settings(**{parameter.name: parameter.default for parameter in PARAMETERS.values()})
+    with pytest.raises(error, match=text):
+        make_labeller(settings)
+
+
+def test_the_node_imports_neither_torch_nor_numpy():
+    for file in sorted(NODE.glob("*.py")):
+        for statement in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in statement.names] if isinstance(statement, ast.Import) else []
+            names += [statement.module or ""] if isinstance(statement, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & {
+                "torch",
+                "torchvision",
+                "numpy",
+                "open_clip",
+            }, file

@@ -1,0 +1,52 @@
+"""The node on the embedded model says what ImageLabeller says of the same pixels, also after it was loaded again."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+from robot_harness import REPOSITORY
+
+from novic_ros import images
+
+MODEL = REPOSITORY / "models" / "novic_mini"
+PHOTOS = sorted((REPOSITORY / "demo_photos").glob("*.jpg"))[:3]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (MODEL / "decoder.safetensors").exists(), reason="the embedded model is not in models/novic_mini"
+)
+def test_published_labels_are_those_of_the_labeller(robot):
+    pytest.importorskip("torch", reason="the embedded model needs torch")
+    from novic_ros.labeller import ImageLabeller
+
+    node = robot.start(
+        "-p", f"model:={MODEL}", "-p", "device:=cpu", command=[sys.executable, "-m", "novic_ros.node"]
+    )
+    labeller = ImageLabeller(MODEL, device="cpu")
+    assert PHOTOS, "the demo pictures are missing"
+
+    def compare(pixels, second):
+        (expected,) = labeller.label([pixels])
+        (detection,) = robot.answer("labels", second, timeout=60).detections
+        said = [(result.hypothesis.class_id, result.hypothesis.score) for result in detection.results]
+        assert [text for text, _ in said] == [label.text for label in expected.labels]
+        assert [score for _, score in said] == pytest.approx(
+            [label.score for label in expected.labels], abs=1e-4
+        )
+        assert len(said) == 5 and (detection.bbox.size_x, detection.bbox.size_y) == pixels.shape[1::-1]
+
+    for second, photo in enumerate(PHOTOS, start=1):
+        pixels = np.ascontiguousarray(images.from_file(photo)[:480, :640])
+        robot.raw(pixels, second)
+        compare(pixels, second)
+    assert robot.change_state("deactivate") and robot.change_state("cleanup")
+    assert robot.set_parameter("image_transport", "compressed") == (True, "")
+    assert robot.change_state("configure") and robot.change_state("activate")
+    for second, photo in enumerate(PHOTOS, start=11):
+        robot.compressed(photo.read_bytes(), second)
+        compare(images.from_file(photo), second)
+    assert node.stop() == 0, node.output
+    assert "ERROR" not in node.output
