@@ -7,11 +7,13 @@ It joins an embedder (`embedding/`) and a noun decoder (`decoding/`) that belong
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from novic_ros import decoding, embedding
 from novic_ros.labels import Label, Labels
@@ -43,13 +45,14 @@ class ImageLabeller:
                  min_score: float = 0.0, gencfg: str | None = None, device: str = "auto"):
         if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
             raise LabellerError(f"top_k: expected a whole number of at least 1, got {top_k!r}")
-        if not 0 <= min_score <= 1:
+        if not isinstance(min_score, numbers.Real) or not 0 <= min_score <= 1:
             raise LabellerError(f"min_score: expected a number from 0 to 1, got {min_score!r}")
         self._top_k, self._min_score = top_k, min_score
         self._gencfg = gencfg or (DEFAULT_SEARCH if top_k <= 10 else f"beam_k{top_k}_vnone_gp_t1_a0")
         try:
             folder = find_model(model)
             self._decoder = decoding.load(folder, device)
+            self._decoder.decode(torch.empty(0, self._decoder.width), self._gencfg)  # a bad gencfg shows here
             self._embedder = embedding.load(self._encoder_spec(folder), device)
         except (ModelNotFound, decoding.DecodingError, embedding.EmbeddingError) as error:
             raise LabellerError(str(error)) from error
@@ -68,25 +71,29 @@ class ImageLabeller:
 
     def set_nouns(self, nouns: Sequence[str] | None) -> None:
         """Replace the nouns that may be said; None: the whole vocabulary. After a LabellerError the old ones stay."""
+        if nouns is not None:
+            if isinstance(nouns, str) or not all(isinstance(noun, str) for noun in nouns):
+                raise LabellerError(f"nouns: expected a list of nouns as text, got {nouns!r:.200}")
+            nouns = [" ".join(noun.split()) for noun in nouns]
         try:
             self._decoder.set_guide(nouns)
         except decoding.DecodingError as error:
             raise LabellerError(str(error)) from error
 
     def label(self, images: Sequence[np.ndarray]) -> list[Labels]:
-        """RGB uint8 images [H, W, 3] -> one Labels each, best label first."""
+        """RGB uint8 images [H, W, 3] -> one Labels each, best label first. Raises LabellerError for anything else."""
         return self.label_timed(images)[0]
 
     def label_timed(self, images: Sequence[np.ndarray]) -> tuple[list[Labels], dict[str, float]]:
         """As `label`, and the seconds that each stage took: "preprocess", "embed", "decode"."""
         start = time.perf_counter()
-        pixels = self._embedder.preprocess(images)
-        preprocessed = time.perf_counter()
-        embeddings = self._embedder.embed_pixels(pixels)
-        embedded = time.perf_counter()
         try:
+            pixels = self._embedder.preprocess(images)
+            preprocessed = time.perf_counter()
+            embeddings = self._embedder.embed_pixels(pixels)
+            embedded = time.perf_counter()
             hypotheses = self._decoder.decode(embeddings.vectors, self._gencfg)
-        except decoding.DecodingError as error:
+        except (embedding.EmbeddingError, decoding.DecodingError) as error:
             raise LabellerError(str(error)) from error
         evidence = [None] * len(hypotheses) if embeddings.evidence is None else embeddings.evidence.tolist()
         results = [self._labels(found, value) for found, value in zip(hypotheses, evidence)]
@@ -104,5 +111,6 @@ class ImageLabeller:
         return f"local:{folder}" if beside else self._decoder.embedder_spec
 
     def _labels(self, hypotheses: Sequence[decoding.Hypothesis], evidence: float | None) -> Labels:
-        scored = [Label(found.text, min(1.0, math.exp(found.score))) for found in hypotheses]
+        # A free search may end before its first word; priors may push a score above that of certainty.
+        scored = [Label(found.text, math.exp(min(0.0, found.score))) for found in hypotheses if found.text]
         return Labels(tuple(label for label in scored[:self._top_k] if label.score >= self._min_score), evidence)

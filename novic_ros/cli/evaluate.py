@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from novic_ros.evaluation.scores import Rate, Truth, bootstrap_mean, hierarchical_score, is_over_generic
@@ -31,22 +32,16 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the scores; 0, or 2 if a file cannot be used."""
     try:
-        predictions = {Path(name).name: entry["labels"] for name, entry in _read(args.labels, dict).items()}
-        truths = {record["file"]: Truth.of(record) for record in _read(args.truth, list)}
-        if not truths:
-            raise ValueError(f"{args.truth}: expected at least one picture, found none")
-        missing = sorted(set(truths) - set(predictions))
-        if missing:
-            raise ValueError(f"{args.labels}: expected labels for every picture of {args.truth}, {len(missing)} are "
-                             f"missing, the first is {missing[0]}")
-    except (ValueError, KeyError, TypeError) as error:
+        truths = _truths(args.truth)
+        predictions = _predictions(args.labels, truths)
+    except ValueError as error:
         print(f"novic evaluate: {error}", file=sys.stderr)
         return 2
-    top = {name: (predictions[name][0]["text"] if predictions[name] else "") for name in truths}
+    top = {name: (predictions[name][0] if predictions[name] else "") for name in truths}
     scores = [hierarchical_score(top[name], truth) for name, truth in truths.items()]
     score = bootstrap_mean(scores)
     exact = Rate(sum(value == 1 for value in scores), len(scores))
-    top_exact = Rate(sum(any(hierarchical_score(label["text"], truth) == 1 for label in predictions[name])
+    top_exact = Rate(sum(any(hierarchical_score(text, truth) == 1 for text in predictions[name])
                          for name, truth in truths.items()), len(scores))
     generic = Rate(sum(is_over_generic(top[name], truth) for name, truth in truths.items()), len(scores))
     if args.json:
@@ -56,6 +51,41 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"score         {score}\nexact         {exact}\nexact in list {top_exact}\nover-generic  {generic}")
     return 0
+
+
+def _truths(path: Path) -> dict[str, Truth]:
+    """Picture -> its truth, at least one. Raises ValueError."""
+    truths: dict[str, Truth] = {}
+    for record in _read(path, list):
+        if not isinstance(record, dict) or not isinstance(record.get("file"), str):
+            raise ValueError(f"{path}: expected records of file, synonyms, hypernyms, hyponyms, found {record!r:.100}")
+        if record["file"] in truths:
+            raise ValueError(f"{path}: expected every picture once, found {record['file']} twice")
+        truths[record["file"]] = Truth.of(record)
+    if not truths:
+        raise ValueError(f"{path}: expected at least one picture, found none")
+    return truths
+
+
+def _predictions(path: Path, wanted: Collection[str]) -> dict[str, list[str]]:
+    """Every wanted picture -> the texts of its labels, best first. Raises ValueError."""
+    predictions: dict[str, list[str]] = {}
+    for name, entry in _read(path, dict).items():
+        picture = Path(name).name
+        if picture not in wanted:
+            continue
+        if picture in predictions:
+            raise ValueError(f"{path}: files are matched by their names without folders, found {picture} twice")
+        labels = entry.get("labels") if isinstance(entry, dict) else None
+        if not isinstance(labels, list) or not all(
+                isinstance(label, dict) and isinstance(label.get("text"), str) for label in labels):
+            raise ValueError(f"{path}: expected {{labels: [{{text, score}}]}} for {name}, found {entry!r:.100}")
+        predictions[picture] = [label["text"] for label in labels]
+    missing = sorted(set(wanted) - set(predictions))
+    if missing:
+        raise ValueError(f"{path}: expected labels for every picture of the truth, {len(missing)} are missing, "
+                         f"the first is {missing[0]}")
+    return predictions
 
 
 def _read(path: Path, kind: type):

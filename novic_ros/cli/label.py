@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -43,14 +42,15 @@ def run(args: argparse.Namespace) -> int:
     from novic_ros.labeller import ImageLabeller, LabellerError
     from novic_ros.vocabulary import VocabularyError, read_nouns
 
-    console = Console(stderr=args.json == "-", highlight=False)
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    # File names and nouns are shown as they are: brackets are no markup, ":cat:" is no emoji.
+    console = Console(stderr=args.json == "-", highlight=False, markup=False, emoji=False)
+    errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
         nouns = read_nouns(args.nouns) if args.nouns else None
         labeller = ImageLabeller(args.model, nouns=nouns, top_k=args.top, min_score=args.min_score,
                                  gencfg=args.gencfg, device=args.device)
     except (LabellerError, VocabularyError) as error:
-        errors.print(f"novic label: {escape(str(error))}")
+        errors.print(f"novic label: {error}")
         return 2
 
     results: dict[str, dict] = {}
@@ -62,11 +62,11 @@ def run(args: argparse.Namespace) -> int:
             labels = labeller.label([images.from_file(name)])[0]
         except (images.ImageError, LabellerError) as error:
             failed += 1
-            errors.print(f"novic label: {escape(str(error))}")
+            errors.print(f"novic label: {error}")
             results[name] = Labels().to_dict() | {"error": str(error)}
             continue
         results[name] = labels.to_dict()
-        table.add_row(*_row(name, labels))
+        table.add_row(*(_printable(cell, console.encoding) for cell in _row(name, labels)))
 
     if not args.quiet and args.json != "-" and table.row_count:
         console.print(table)
@@ -91,17 +91,22 @@ def _row(name: str, labels: Labels) -> tuple[str, ...]:
     best, others = labels.best, labels.labels[1:]
     also = ", ".join(f"{label.text} {label.score:.0%}" for label in others)
     evidence = "" if labels.evidence is None else f"{labels.evidence:.2f}"
-    return (escape(Path(name).name), best.text if best else "-", f"{best.score:.0%}" if best else "", also, evidence)
+    return (Path(name).name, best.text if best else "-", f"{best.score:.0%}" if best else "", also, evidence)
+
+
+def _printable(text: str, encoding: str) -> str:
+    """The text with what a stream cannot take, such as file names that are no UTF-8, written as escapes."""
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _write_json(results: dict, target: str, errors: Console) -> bool:
-    text = json.dumps(results, ensure_ascii=False, indent=1) + "\n"
+    text = json.dumps(results, indent=1) + "\n"  # plain ASCII: file names need not be valid text
     if target == "-":
         sys.stdout.write(text)
         return True
     try:
         Path(target).write_text(text, encoding="utf-8")
     except OSError as error:
-        errors.print(f"novic label: cannot write {escape(target)}: {error.strerror}")
+        errors.print(f"novic label: cannot write {target}: {error.strerror}")
         return False
     return True

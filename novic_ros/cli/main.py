@@ -7,10 +7,11 @@ loaded, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from novic_ros import __version__
-from novic_ros.cli import demo, evaluate, label
+from novic_ros.cli import decode, demo, evaluate, label, models
 
 __all__ = ["main"]
 
@@ -20,16 +21,18 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="novic", description="Open-vocabulary labels for images and ROS 2 cameras.")
     parser.add_argument("--version", action="version", version=f"novic_ros {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (label, evaluate, demo):
+    for command in (label, evaluate, models, decode, demo):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     try:
-        return args.run(args)
+        code = args.run(args)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("novic: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output went away
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader of our output went away; what is left goes nowhere, or Python would complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

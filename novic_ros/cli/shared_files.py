@@ -1,6 +1,6 @@
 """Finds the data files that come with the package: config/, demo_photos/.
 
-Models are looked up elsewhere (``model_store.py``, which has more places). This file reads nothing and needs no ROS.
+Models are looked up elsewhere (``model_store/``, which has more places). This file reads nothing and needs no ROS.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     score = sum over tokens of ( log p(token) - lambda * log q(token) ),   value = score * n ** -alpha
 
-p is the softmax of logits / t over all V tokens (guide modes n and p) or over the tokens that continue a guide noun (r);
-q is the vocabulary prior; n counts tokens, the end token included. Both searches keep the first token from being the
-end token. This file chooses nothing: it lists and scores.
+p is the softmax of logits / t over all V tokens (guide modes n and p) or over those that continue a guide noun (r); q
+is the vocabulary prior; n counts tokens, the end token included. The first token is never the end token. This file
+chooses nothing: it lists and scores.
 Shapes: R beams, n candidates, V token vocabulary.
 """
 

@@ -2,7 +2,8 @@
 
 The tensors are the weights (any float type on disk) and, as int32 arrays, the tokenised nouns and their trie, so that
 nothing is tokenised at start-up. The JSON holds the architecture, the embedder's spec, the nouns, the token texts, the
-checksum of the tensors and where they came from. Nothing in either file is ever executed. This file does not search.
+checksum of the tensors and where they came from. Nothing in either file is ever executed. This file does not search,
+and the authors' own format is elsewhere (`authors_format.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,9 +27,10 @@ from novic_ros.decoding.noun_trie import NounTrie
 from novic_ros.decoding.object_decoder import Architecture, ObjectDecoder
 from novic_ros.decoding.tokens import TokenVocabulary
 
-__all__ = ["Checkpoint", "load_slim", "save_slim"]
+__all__ = ["Checkpoint", "load_slim", "save_slim", "write_in_place"]
 
-FORMAT, VERSION = "novic_ros object decoder", 1
+FORMAT, VERSION = "novic_ros object decoder", 2
+READABLE = (1, 2)  # version 1 knew one kind of network, no tokenizer's size, and tries without noun counts
 WEIGHTS, DESCRIPTION = "decoder.safetensors", "decoder.json"
 FIELDS = ("embedder", "architecture", "sha256", "provenance", "token_ids", "token_texts", "nouns")
 TRIE_ARRAYS = [f.name for f in dataclasses.fields(NounTrie)]
@@ -46,16 +50,17 @@ class Checkpoint:
 
 
 def save_slim(folder: str | Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16) -> None:
-    """Write both files; weights are stored in `dtype`. Existing files are replaced."""
+    """Write both files; weights are stored in `dtype`. Existing files are replaced once the new ones are whole."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {f"model.{name}": tensor.to(dtype).contiguous() for name, tensor in checkpoint.model.state_dict().items()}
+    state = checkpoint.model.state_dict()
+    tensors = {f"model.{name}": tensor.to("cpu", dtype).contiguous() for name, tensor in state.items()}
     lengths = [len(tokens) for tokens in checkpoint.noun_tokens]
     flat = [token for tokens in checkpoint.noun_tokens for token in tokens]
     tensors["nouns.tokens"] = torch.tensor(flat, dtype=torch.int32)
     tensors["nouns.lengths"] = torch.tensor(lengths, dtype=torch.int32)
     tensors |= {f"trie.{name}": torch.from_numpy(getattr(checkpoint.trie, name)) for name in TRIE_ARRAYS}
-    save_file(tensors, folder / WEIGHTS)
+    write_in_place(folder / WEIGHTS, lambda unfinished: save_file(tensors, unfinished))
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -63,11 +68,32 @@ def save_slim(folder: str | Path, checkpoint: Checkpoint, dtype: torch.dtype = t
         "architecture": dataclasses.asdict(checkpoint.model.arch),
         "sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
         "provenance": checkpoint.provenance,
+        "tokenizer_size": checkpoint.vocabulary.tokenizer_size,
+        "end_ids": list(checkpoint.vocabulary.end_ids),
         "token_ids": list(checkpoint.vocabulary.full_ids),
         "token_texts": list(checkpoint.vocabulary.pieces),
         "nouns": list(checkpoint.nouns),
     }
-    (folder / DESCRIPTION).write_text(json.dumps(description, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    text = json.dumps(description, ensure_ascii=False, indent=0) + "\n"
+    write_in_place(folder / DESCRIPTION, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+
+
+def write_in_place(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file beside `path`, then put it in its place, so that no reader sees half of it.
+
+    Raises DecodingError where the file cannot be written.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode  # safetensors makes files that only their owner may read
+        write(unfinished)
+        unfinished.chmod(mode)
+        unfinished.replace(path)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap what the system says
+        raise DecodingError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load_slim(folder: str | Path) -> Checkpoint:
@@ -84,26 +110,32 @@ def load_slim(folder: str | Path) -> Checkpoint:
         raise DecodingError(f"{weights}: expected the decoder's weights: {error.strerror}") from None
     found = hashlib.sha256(blob).hexdigest()
     if found != description["sha256"]:
-        raise DecodingError(f"{weights}: expected the file with SHA-256 {description['sha256'][:12]}..., found "
+        raise DecodingError(f"{weights}: expected the file with SHA-256 {str(description['sha256'])[:12]}..., found "
                             f"{found[:12]}... ({len(blob)} bytes); it is truncated or another version, copy it again")
     try:
-        tensors = load_tensors(blob)
-        model = ObjectDecoder(Architecture(**description["architecture"]))
-        model.load_state_dict({name[6:]: tensor.float() for name, tensor in tensors.items()
-                               if name.startswith("model.")})
-        ends = np.cumsum(tensors["nouns.lengths"].numpy())
-        flat = tensors["nouns.tokens"].tolist()
-        noun_tokens = tuple(tuple(flat[begin:end]) for begin, end in zip([0, *ends[:-1].tolist()], ends.tolist()))
-        checkpoint = Checkpoint(
-            model=model.eval(), embedder_spec=description["embedder"], nouns=tuple(description["nouns"]),
-            noun_tokens=noun_tokens,
-            vocabulary=TokenVocabulary(tuple(description["token_ids"]), tuple(description["token_texts"])),
-            trie=NounTrie(*(tensors[f"trie.{name}"].numpy() for name in TRIE_ARRAYS)),
-            provenance=description["provenance"])
-    except (KeyError, TypeError, RuntimeError, SafetensorError, DecodingError) as error:
+        checkpoint = _assemble(description, load_tensors(blob))
+    except (KeyError, TypeError, RuntimeError, ValueError, IndexError, SafetensorError) as error:
         raise DecodingError(f"{folder}: expected {DESCRIPTION} and {WEIGHTS} to fit together: {error}") from None
     _check(checkpoint, folder)
     return checkpoint
+
+
+def _assemble(description: dict, tensors: dict[str, torch.Tensor]) -> Checkpoint:
+    arch = Architecture(**description["architecture"])
+    model = ObjectDecoder(arch, randomise=False)
+    model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
+    ends = np.cumsum(tensors["nouns.lengths"].numpy()).tolist()
+    flat = tensors["nouns.tokens"].tolist()
+    noun_tokens = tuple(tuple(flat[begin:end]) for begin, end in zip([0, *ends[:-1]], ends))
+    vocabulary = TokenVocabulary(
+        tuple(description["token_ids"]), tuple(description["token_texts"]),
+        tuple(description.get("end_ids", ())), description.get("tokenizer_size", 0))
+    if description["version"] == 1:
+        trie = NounTrie.build(noun_tokens)
+    else:
+        trie = NounTrie(*(tensors[f"trie.{name}"].numpy() for name in TRIE_ARRAYS))
+    return Checkpoint(model.eval(), description["embedder"], tuple(description["nouns"]), noun_tokens, vocabulary,
+                      trie, description["provenance"])
 
 
 def _read_description(path: Path) -> dict:
@@ -116,9 +148,9 @@ def _read_description(path: Path) -> dict:
         raise DecodingError(f"{path}: expected the JSON description of an object decoder: {error}") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise DecodingError(f"{path}: expected the format {FORMAT!r}, found something else")
-    if description.get("version") != VERSION:
-        raise DecodingError(f"{path}: expected format version {VERSION}, found {description.get('version')!r}; "
-                            "update novic_ros or export the decoder again")
+    if description.get("version") not in READABLE:
+        raise DecodingError(f"{path}: expected format version {READABLE[0]} to {READABLE[-1]}, found "
+                            f"{description.get('version')!r}; update novic_ros or export the decoder again")
     missing = set(FIELDS) - set(description)
     if missing:
         raise DecodingError(f"{path}: expected the fields {', '.join(sorted(missing))} too, they are missing")

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from novic_ros.decoding.candidates import Found, Scorer
-from novic_ros.decoding.checkpoint import Checkpoint, load_slim
+from novic_ros.decoding.checkpoint import Checkpoint
+from novic_ros.decoding.conversion import read_checkpoint
 from novic_ros.decoding.errors import DecodingError
 from novic_ros.decoding.exhaustive import exhaustive_search
 from novic_ros.decoding.generation import GenerationConfig
@@ -47,11 +48,20 @@ class _Guide:
     trie: NounTrie
 
 
-def load(folder: str | Path, device: str = "auto") -> NounDecoder:
-    """Load a decoder from a folder in the slim format. Raises DecodingError."""
+def load(path: str | Path, device: str = "auto") -> NounDecoder:
+    """Load a decoder from a folder in the slim format, or from an authors' `.train` or `.model` file.
+
+    The nouns of such a file are tokenised while it loads, which takes seconds; `import_checkpoint` does it once and for
+    all. Raises DecodingError.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return NounDecoder(load_slim(folder), device)
+    checkpoint = read_checkpoint(path)
+    try:
+        return NounDecoder(checkpoint, device)
+    except (RuntimeError, AssertionError) as error:  # torch's words for a device that is not there
+        raise DecodingError(f"device: expected auto, cpu or a CUDA device of this machine, got {device!r}: "
+                            f"{str(error).splitlines()[0]}") from None
 
 
 class NounDecoder:

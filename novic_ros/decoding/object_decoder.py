@@ -2,8 +2,8 @@
 
 NOVIC (Allgeuer, Ahrens, Wermter, WACV 2025), section 3.3: a linear layer makes P prefix positions of the vector; tokens
 follow; the prefix block attends to itself in both directions, tokens attend to the prefix and to what came before them.
-Pre-norm layers without biases, exact GELU, output layer tied to the token table. There is no start token: the last
-prefix position predicts the first token.
+As released: pre-norm layers without biases, exact GELU, output layer tied to the token table. `architecture.py` lists
+what else is possible. There is no start token: the last prefix position predicts the first token.
 
 `forward` is for training (all columns at once), `start` and `advance` are for search (one column at a time, with cached
 keys and values). This file is NOT a search: it never chooses a token, and knows neither nouns nor strings.
@@ -14,7 +14,6 @@ V token vocabulary, H attention heads, D = E / H, S cached positions.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -22,65 +21,58 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from novic_ros.decoding.errors import DecodingError
+from novic_ros.decoding.architecture import Architecture
+from novic_ros.decoding.prefix_mlp import ACTIVATIONS, GAINS, make_prefix, reset_prefix
 
 __all__ = ["Architecture", "DecoderState", "ObjectDecoder"]
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of an object decoder. The defaults are the released NOVIC configuration, except F, V and C."""
-
-    embed_dim: int  # F
-    vocab_size: int  # V, end token included
-    max_tokens: int  # C, the longest noun in tokens, end token included
-    hidden_dim: int = 512  # E
-    feedfwd_dim: int = 128
-    num_layers: int = 6
-    num_heads: int = 8  # H
-    prefix_length: int = 4  # P
-    dropout: float = 0.1  # while training only, on the input and in every layer
-
-    def __post_init__(self):
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.name == "dropout":
-                if not 0 <= value < 1:
-                    raise DecodingError(f"decoder dropout: expected 0 <= dropout < 1, got {value!r}")
-            elif isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise DecodingError(f"decoder {field.name}: expected a positive whole number, got {value!r}")
-        if self.hidden_dim % self.num_heads:
-            raise DecodingError(f"decoder hidden_dim: expected a multiple of num_heads = {self.num_heads}, "
-                                f"got {self.hidden_dim}")
-        if self.max_tokens < 2:
-            raise DecodingError(f"decoder max_tokens: expected at least 2 (a token and the end), got {self.max_tokens}")
-
-
 class Layer(nn.Module):
-    """One pre-norm transformer layer; `attend` and `feed` are its two halves."""
+    """One transformer layer: attention and a feed-forward net, each added to what came in.
+
+    The norm lies before each of the two (as released) or after each sum.
+    """
 
     def __init__(self, arch: Architecture):
         super().__init__()
-        width = arch.hidden_dim
+        width, bias = arch.hidden_dim, arch.layer_bias
         self.heads = arch.num_heads
-        self.norm1 = nn.LayerNorm(width, bias=False)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.norm2 = nn.LayerNorm(width, bias=False)
-        self.up = nn.Linear(width, arch.feedfwd_dim, bias=False)
-        self.down = nn.Linear(arch.feedfwd_dim, width, bias=False)
+        self.norm1 = nn.LayerNorm(width, bias=bias)
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
+        self.out = nn.Linear(width, width, bias=bias)
+        self.norm2 = nn.LayerNorm(width, bias=bias)
+        self.up = nn.Linear(width, arch.feedfwd_dim, bias=bias)
+        self.down = nn.Linear(arch.feedfwd_dim, width, bias=bias)
+        self.scale1 = nn.Parameter(torch.zeros(())) if arch.rezero != "none" else None
+        self.scale2 = nn.Parameter(torch.zeros(())) if arch.rezero == "perskip" else None
+        self.dropout = nn.Dropout(arch.dropout)
+        self._norm_first = arch.layer_norm_first
+        self._activation = ACTIVATIONS[arch.layer_activation]
 
-    def project(self, x: torch.Tensor) -> torch.Tensor:
-        """[R, S, E] -> queries, keys, values as one [3, R, H, S, D]."""
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None,
+                past: tuple[torch.Tensor, torch.Tensor] | None = None) -> tuple[torch.Tensor, ...]:
+        """x [R, T, E] -> the same, and all keys and values [R, H, S, D].
+
+        mask: bool [T, S], True where position t may see position s; None lets every position see all.
+        past: keys and values of earlier positions, which come before those of x.
+        """
         rows, length, _ = x.shape
-        return self.qkv(self.norm1(x)).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        projected = self.qkv(self.norm1(x) if self._norm_first else x)
+        q, k, v = projected.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if past is not None:
+            k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
+        attended = functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, dropout_p=self.dropout.p if self.training else 0.0)
+        x = self._add(x, self.out(attended.transpose(1, 2).flatten(2)), self.scale1, self.norm1)
+        fed = self.down(self.dropout(self._activation(self.up(self.norm2(x) if self._norm_first else x))))
+        x = self._add(x, fed, self.scale1 if self.scale2 is None else self.scale2, self.norm2)
+        return x, k, v
 
-    def merge(self, attended: torch.Tensor) -> torch.Tensor:
-        """[R, H, S, D] -> [R, S, E]."""
-        return self.out(attended.transpose(1, 2).flatten(2))
-
-    def feed(self, x: torch.Tensor) -> torch.Tensor:
-        return self.down(functional.gelu(self.up(self.norm2(x))))
+    def _add(self, x: torch.Tensor, branch: torch.Tensor, scale: torch.Tensor | None, norm: nn.Module) -> torch.Tensor:
+        branch = self.dropout(branch)
+        if scale is not None:
+            branch = branch * scale
+        return x + branch if self._norm_first else norm(x + branch)
 
 
 @dataclass(frozen=True)
@@ -92,84 +84,102 @@ class DecoderState:
 
 
 class ObjectDecoder(nn.Module):
-    """NOVIC's decoder. Weights are float32; vectors are normalised again inside, as the authors do."""
+    """NOVIC's decoder. Weights are float32; vectors are normalised again inside, as the authors do.
 
-    def __init__(self, arch: Architecture):
+    randomise: give it balanced random weights; False saves the time where weights are loaded into it.
+    """
+
+    def __init__(self, arch: Architecture, randomise: bool = True):
         super().__init__()
         self.arch = arch
-        width, prefix = arch.hidden_dim, arch.prefix_length
-        self.prefix = nn.Linear(arch.embed_dim, prefix * width, bias=False)
-        self.tokens = nn.Embedding(arch.vocab_size, width)  # also the output layer
-        self.positions = nn.Parameter(torch.empty(prefix + arch.max_tokens - 1, width))
+        width, rows = arch.hidden_dim, arch.table_rows
+        self.prefix = make_prefix(arch)
+        self.tokens = nn.Embedding(rows, width)
+        self.output = None if arch.weight_tying else nn.Linear(width, rows, bias=False)
+        self.output_bias = nn.Parameter(torch.zeros(rows)) if arch.logits_bias else None
+        self.positions = nn.Parameter(torch.empty(arch.positions, width))
         self.layers = nn.ModuleList(Layer(arch) for _ in range(arch.num_layers))
-        self.norm = nn.LayerNorm(width, bias=False)
-        self.dropout = nn.Dropout(arch.dropout)
-        self.reset_parameters()
+        self.norm = nn.LayerNorm(width, bias=arch.layer_bias) if arch.layer_norm_first else nn.Identity()
+        self.dropout = nn.Dropout(arch.dropout if arch.input_dropout is None else arch.input_dropout)
+        if randomise:
+            self.reset_parameters()
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Variance-balanced random weights (NOVIC, appendix A)."""
+        """Variance-balanced random weights, biases and branch factors zero (NOVIC, appendix A)."""
         arch = self.arch
         width, prefix, depth = arch.hidden_dim, arch.prefix_length, math.sqrt(2 * arch.num_layers)
-        for table in (self.prefix.weight, self.tokens.weight, self.positions):
+        reset_prefix(self.prefix, arch)
+        tables = [self.tokens.weight, *([] if self.output is None else [self.output.weight])]
+        for table in (*tables, self.positions):
             nn.init.normal_(table, std=math.sqrt(0.5))
+        for table in tables:
+            table[arch.vocab_size:] = 0
+        if self.output_bias is not None:
+            nn.init.zeros_(self.output_bias)
         spread = math.sqrt((1 + (prefix - 1) / prefix) / prefix)
         for layer in self.layers:
+            for name, parameter in layer.named_parameters():
+                if name.endswith("bias") or name.startswith("scale"):
+                    nn.init.zeros_(parameter)
+            nn.init.ones_(layer.norm1.weight)
+            nn.init.ones_(layer.norm2.weight)
             nn.init.normal_(layer.qkv.weight, std=width ** -0.5)
             nn.init.normal_(layer.out.weight, std=width ** -0.5 / spread / depth)
             nn.init.normal_(layer.up.weight, std=width ** -0.5)
-            nn.init.normal_(layer.down.weight, std=arch.feedfwd_dim ** -0.5 / 0.6521 / depth)
-        nn.init.constant_(self.norm.weight, width ** -0.5)
+            nn.init.normal_(layer.down.weight, std=arch.feedfwd_dim ** -0.5 / GAINS[arch.layer_activation] / depth)
+        last_norm = self.norm if arch.layer_norm_first else self.layers[-1].norm2
+        nn.init.constant_(last_norm.weight, width ** -0.5)
 
     def forward(self, vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Teacher-forced logits: vectors [B, F], targets [B, C] token ids -> [B, C, V].
 
         Column c predicts targets[:, c] from the vector and targets[:, :c]; the last target is never read.
         """
-        prefix = self.arch.prefix_length
-        x = torch.cat([self._embed_prefix(vectors), self.tokens(targets[:, :-1])], dim=1)  # [B, S, E]
+        x = torch.cat([self.embed_prefix(vectors), self.tokens(targets[:, :-1])], dim=1)  # [B, S, E]
         length = x.shape[1]
         x = self.dropout(x + self.positions[:length])
-        mask = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
-        mask[:prefix, :prefix] = True
+        mask = self._mask(length, x.device)
         for layer in self.layers:
-            q, k, v = layer.project(x)
-            x = x + self.dropout(layer.merge(functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)))
-            x = x + self.dropout(layer.feed(x))
-        return self._logits(x[:, prefix - 1:])
+            x, _, _ = layer(x, mask)
+        return self._logits(x[:, self.arch.prefix_length - 1:])
 
     def start(self, vectors: torch.Tensor) -> tuple[DecoderState, torch.Tensor]:
         """Run the P prefix positions once per image: vectors [B, F] -> state with B rows, first-token logits [B, V]."""
-        x = self._embed_prefix(vectors) + self.positions[:self.arch.prefix_length]
+        length = self.arch.prefix_length
+        x = self.embed_prefix(vectors) + self.positions[:length]
+        mask = self._mask(length, x.device) if self.arch.strictly_causal else None
         keys, values = [], []
         for layer in self.layers:
-            q, k, v = layer.project(x)
+            x, k, v = layer(x, mask)
             keys.append(k)
             values.append(v)
-            x = x + layer.merge(functional.scaled_dot_product_attention(q, k, v))  # the prefix sees itself whole
-            x = x + layer.feed(x)
         return DecoderState(tuple(keys), tuple(values)), self._logits(x[:, -1])
 
     def advance(self, state: DecoderState, parents: torch.Tensor,
                 tokens: torch.Tensor) -> tuple[DecoderState, torch.Tensor]:
         """Append tokens int64 [R] to the beams in rows parents int64 [R] of `state` -> new state, logits [R, V]."""
-        position = state.keys[0].shape[2]
-        x = self.tokens(tokens)[:, None] + self.positions[position]  # [R, 1, E]
+        x = self.tokens(tokens)[:, None] + self.positions[state.keys[0].shape[2]]  # [R, 1, E]
         keys, values = [], []
         for layer, old_keys, old_values in zip(self.layers, state.keys, state.values):
-            q, k, v = layer.project(x)
-            k = torch.cat([old_keys[parents], k], dim=2)
-            v = torch.cat([old_values[parents], v], dim=2)
+            x, k, v = layer(x, past=(old_keys[parents], old_values[parents]))
             keys.append(k)
             values.append(v)
-            x = x + layer.merge(functional.scaled_dot_product_attention(q, k, v))
-            x = x + layer.feed(x)
         return DecoderState(tuple(keys), tuple(values)), self._logits(x[:, -1])
 
-    def _embed_prefix(self, vectors: torch.Tensor) -> torch.Tensor:
+    def embed_prefix(self, vectors: torch.Tensor) -> torch.Tensor:
         """[B, F] -> [B, P, E], without positions."""
         return self.prefix(functional.normalize(vectors, dim=-1)).view(len(vectors), self.arch.prefix_length, -1)
 
+    def _mask(self, length: int, device: torch.device) -> torch.Tensor:
+        """bool [length, length]: which position (row) sees which (column)."""
+        mask = torch.ones(length, length, dtype=torch.bool, device=device).tril()
+        if not self.arch.strictly_causal:
+            mask[:self.arch.prefix_length, :self.arch.prefix_length] = True
+        return mask
+
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        """[..., E] -> [..., V] through the tied token table."""
-        return functional.linear(self.norm(x), self.tokens.weight)
+        """[..., E] -> [..., V]."""
+        table = self.tokens.weight if self.output is None else self.output.weight
+        bias = None if self.output_bias is None else self.output_bias[:self.arch.vocab_size]
+        return functional.linear(self.norm(x), table[:self.arch.vocab_size], bias)

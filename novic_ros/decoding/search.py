@@ -5,7 +5,8 @@ depend on the number of nouns. Finished beams compete with live ones and leave w
 fills every token column needs no end token, as in the authors' code. Greedy search is a beam of one.
 
 This file is NOT the model (`object_decoder.py`) and knows no strings. Exhaustive search is in `exhaustive.py`; how a
-candidate is scored, for both, is in `candidates.py`. Shapes: B images, R live beams over all images, V token vocabulary.
+candidate is scored, for both, is in `candidates.py`.
+Shapes: B images, R live beams over all images, V token vocabulary.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def beam_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Scorer, *,
 
 
 def _best_per_image(image: np.ndarray, value: np.ndarray, finished: list[list[Found]], k: int) -> np.ndarray:
-    """Which candidates [n] stay among their image's k best, by falling value; finished nouns that do not are dropped."""
+    """Which candidates [n] stay among their image's k best, by falling value; finished nouns that do not go."""
     kept = []
     bounds = np.flatnonzero(np.diff(image, prepend=-1, append=-1))  # candidates of one image lie side by side
     for begin, end in zip(bounds[:-1], bounds[1:]):

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from novic_ros.embedding.errors import EmbeddingError
 from novic_ros.embedding.preprocess import Preprocessor
+from novic_ros.embedding.tokenizer import Tokenizer
 
 _IMAGES_AT_ONCE = {"cpu": 16}  # bounds memory; other devices take _IMAGES_AT_ONCE_ON_DEVICE
 _IMAGES_AT_ONCE_ON_DEVICE = 128
@@ -179,10 +180,7 @@ class Embedder:
             EmbeddingError: as `tokenize`.
         """
         texts = _checked_texts(texts)
-        tokenizer = self._ready_tokenizer()
-        if hasattr(tokenizer, "encode"):  # open_clip's own byte-pair tokenizer
-            return [tokenizer.encode(text) for text in texts]
-        return [tokenizer.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+        return Tokenizer(self._ready_tokenizer()).content_tokens(texts)
 
     def _ready_tokenizer(self) -> Callable[[list[str]], torch.Tensor]:
         with self._lock:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from novic_ros.embedding.embedder import Embedder
 from novic_ros.embedding.errors import EmbeddingError
 from novic_ros.embedding.preprocess import Preprocessor
 from novic_ros.embedding.quiet import quietly, without_progress_bars
+from novic_ros.embedding.tokenizer import CLIP_END, CLIP_SIZE, Tokenizer
 
 CONFIG_FILE = "open_clip_config.json"
 _GRAMMAR = "novic_mini, openclip:ORG/NAME or local:DIR"
@@ -87,6 +88,52 @@ def load(spec: str, device: str | torch.device = "auto", threads: int | None = N
         if kind == "openclip":
             return _load_from_hub(spec, name, target)
         return _load_from_folder(spec, _find_folder(kind, name), target)
+
+
+def load_tokenizer(spec: str, size: int | None = None, special_ids: Sequence[int] = ()) -> Tokenizer:
+    """The tokenizer of an encoder, without the encoder.
+
+    Args:
+        spec: as for `load`. Where `size` and `special_ids` are those of CLIP's byte pairs, which come with open_clip,
+            it is not looked at, so that it may name an encoder out of reach.
+        size: how many ids the tokenizer must have; None: any number.
+        special_ids: the ids that end and pad a text.
+
+    Raises:
+        EmbeddingError: a bad spec, files that cannot be found or read, or a tokenizer of another size.
+    """
+    with quietly():
+        _prepare_libraries()
+    if size == CLIP_SIZE and (not special_ids or CLIP_END in special_ids):
+        import open_clip
+
+        return Tokenizer(open_clip.SimpleTokenizer())
+    kind, name = _parse_spec(spec)
+    with quietly(), without_progress_bars():
+        if kind == "openclip":
+            hub.fetch_config(name, CONFIG_FILE)  # says what is wrong, where open_clip would try something else
+            tokenizer = Tokenizer(_open_clip_tokenizer(spec, f"hf-hub:{name}"))
+        else:
+            tokenizer = Tokenizer(_open_clip_tokenizer(spec, f"local-dir:{_find_folder(kind, name)}"))
+    if size is not None and tokenizer.size != size:
+        raise EmbeddingError(
+            f"expected a tokenizer of {size} ids, that of {spec} has {tokenizer.size}: it belongs to another encoder"
+        )
+    return tokenizer
+
+
+def _open_clip_tokenizer(spec: str, name: str) -> Callable[[list[str]], torch.Tensor]:
+    """open_clip's tokenizer for a model by open_clip's name for it; `spec` is for the error."""
+    import open_clip
+
+    try:
+        with quietly():
+            return open_clip.get_tokenizer(name)
+    except _BUILD_ERRORS as error:
+        raise EmbeddingError(
+            f"the tokenizer of {spec} cannot be loaded ({type(error).__name__}: {_first_line(error)}): "
+            "check that its files are in the model folder and that transformers is installed"
+        ) from error
 
 
 def _parse_spec(spec: str) -> tuple[str, str]:
@@ -268,19 +315,6 @@ def _embedder(
     load_text_encoder: Callable[[], Callable[[torch.Tensor], torch.Tensor]],
 ) -> Embedder:
     """The parts put together."""
-
-    def load_tokenizer() -> Callable[[list[str]], torch.Tensor]:
-        import open_clip
-
-        try:
-            with quietly():
-                return open_clip.get_tokenizer(source.name)
-        except _BUILD_ERRORS as error:
-            raise EmbeddingError(
-                f"the tokenizer of {spec} cannot be loaded ({type(error).__name__}: {_first_line(error)}): "
-                "check that its files are in the model folder and that transformers is installed"
-            ) from error
-
     return Embedder(
         spec=spec,
         width=source.width,
@@ -288,7 +322,7 @@ def _embedder(
         preprocessor=preprocessor,
         image_encoder=image_encoder,
         load_text_encoder=load_text_encoder,
-        load_tokenizer=load_tokenizer,
+        load_tokenizer=lambda: _open_clip_tokenizer(spec, source.name),
         norm_is_evidence=source.norm_is_evidence,
     )
 

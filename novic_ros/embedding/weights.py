@@ -17,6 +17,7 @@ from torch import nn
 from novic_ros.embedding.errors import EmbeddingError
 
 # open_clip's own order of preference among the safetensors files of a folder.
+_DECODER = "decoder.safetensors"  # may lie beside the encoder, and is none
 _PREFERRED = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
 _PICKLED = ("*.bin", "*.pth")
 
@@ -38,7 +39,7 @@ def find_safetensors(folder: Path) -> Path | None:
     Raises:
         EmbeddingError: the folder holds no weights at all.
     """
-    found = {path.name: path for path in sorted(folder.glob("*.safetensors"))}
+    found = {path.name: path for path in sorted(folder.glob("*.safetensors")) if path.name != _DECODER}
     for name in _PREFERRED:
         if name in found:
             return found[name]

@@ -26,10 +26,15 @@ class Truth:
 
     @classmethod
     def of(cls, record: Mapping) -> Truth:
-        """From a JSON record with `synonyms`, `hypernyms` and `hyponyms`. Raises ValueError if one is missing."""
+        """From a JSON record with `synonyms`, `hypernyms` and `hyponyms`. Raises ValueError if one cannot be used."""
         missing = {"synonyms", "hypernyms", "hyponyms"} - set(record)
         if missing:
             raise ValueError(f"truth record {record.get('file', '?')}: expected {', '.join(sorted(missing))} too")
+        steps = record["hypernyms"]
+        if not isinstance(steps, (list, tuple)) \
+                or not all(map(_are_words, (record["synonyms"], record["hyponyms"], *steps))):
+            raise ValueError(f"truth record {record.get('file', '?')}: expected synonyms and hyponyms as lists of "
+                             "words, hypernyms as a list of such lists")
         return cls(frozenset(map(_folded, record["synonyms"])),
                    tuple(frozenset(map(_folded, step)) for step in record["hypernyms"]),
                    frozenset(map(_folded, record["hyponyms"])))
@@ -65,7 +70,7 @@ class Rate:
         z, share = 1.959964, self.k / self.n
         centre = (share + z * z / (2 * self.n)) / (1 + z * z / self.n)
         half = z * math.sqrt(share * (1 - share) / self.n + z * z / (4 * self.n ** 2)) / (1 + z * z / self.n)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        return (max(0.0, centre - half) if self.k else 0.0), (min(1.0, centre + half) if self.k < self.n else 1.0)
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -90,9 +95,18 @@ def bootstrap_mean(values: Sequence[float], seed: int = 0, rounds: int = 10_000)
     data = np.asarray(values, dtype=np.float64)
     if not len(data):
         raise ValueError("bootstrap: expected at least one value, got none")
-    resamples = np.random.default_rng(seed).integers(0, len(data), size=(rounds, len(data)))
-    low, high = np.percentile(data[resamples].mean(axis=1), [2.5, 97.5])
+    random = np.random.default_rng(seed)
+    means = np.empty(rounds)
+    step = max(1, 1_000_000 // len(data))  # bounds the memory
+    for begin in range(0, rounds, step):
+        size = (min(step, rounds - begin), len(data))
+        means[begin:begin + step] = data[random.integers(0, len(data), size=size)].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
     return Mean(float(data.mean()), float(low), float(high), len(data))
+
+
+def _are_words(value) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value)
 
 
 def _folded(text: str) -> str:

@@ -32,6 +32,8 @@ class NounBatches:
                  weights: Sequence[float] | None = None, noise: Noise | None = None, seed: int = 0, group: int = 16):
         if len(noun_tokens) != len(cache.nouns):
             raise ValueError(f"batches: expected tokens for {len(cache.nouns)} nouns, got {len(noun_tokens)}")
+        if weights is not None and len(weights) != len(cache.nouns):
+            raise ValueError(f"batches: expected {len(cache.nouns)} weights, one per noun, got {len(weights)}")
         self._vectors, self._row_noun = cache.vectors, cache.targets
         self._length = np.array([len(tokens) for tokens in noun_tokens])
         self._targets = torch.full((len(noun_tokens), int(self._length.max())), IGNORE)

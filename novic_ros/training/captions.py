@@ -38,8 +38,11 @@ TEMPLATES = (
 )
 
 # Spelling decides by the first letters; these sound otherwise.
-_SOUNDS_CONSONANT = re.compile(r"^(eu|ew|one\b|once\b|uni(?!n|m)|u[bcfhjkqrst][aeiou]|ukulele|utensil)", re.I)
-_SOUNDS_VOWEL = re.compile(r"^(hour|honest|heir|[fhlmnrsx](\b|-ray))", re.I)
+_SOUNDS_CONSONANT = re.compile(
+    r"^(eu|ew|one(s|\b)|once\b|ouija|uni(?!n|m|den)|u[bcfhjkqrst][aeiou]|ukr|ugand|u[ksv]?\b|usb\b)", re.I)
+_SOUNDS_VOWEL = re.compile(
+    r"^(hour|honest|honou?r\b|heir|hors d|[fhlmnrsx]\b|"
+    r"(?!mrs?\b|st\b)[fhlmnrsx][b-df-hj-np-tv-xz]+\b|(led|mri|rna|suv)\b)", re.I)  # spelled out, letter by letter
 
 
 def with_article(noun: str) -> str:

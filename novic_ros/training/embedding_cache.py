@@ -17,6 +17,7 @@ import numpy as np
 __all__ = ["CacheError", "EmbeddingCache", "write_cache"]
 
 FORMAT, VERSION = "novic_ros embedding cache", 1
+FIELDS = ("embedder", "rows", "width", "nouns")
 
 
 class CacheError(ValueError):
@@ -41,11 +42,17 @@ class EmbeddingCache:
         except FileNotFoundError:
             raise CacheError(f"{folder}: expected a finished embedding cache, found no cache.json; "
                              "write it again") from None
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise CacheError(f"{folder}/cache.json: expected JSON: {error}") from None
+        if not isinstance(description, dict):
+            raise CacheError(f"{folder}/cache.json: expected a JSON object, found {type(description).__name__}; "
+                             "write the cache again")
         if (description.get("format"), description.get("version")) != (FORMAT, VERSION):
             raise CacheError(f"{folder}: expected {FORMAT} version {VERSION}, found "
                              f"{description.get('format')!r} version {description.get('version')!r}; write it again")
+        missing = [field for field in FIELDS if field not in description]
+        if missing:
+            raise CacheError(f"{folder}/cache.json: expected {', '.join(missing)} too; write the cache again")
         made_by = description["embedder"]
         if embedder_spec is not None and embedder_spec != made_by:
             raise CacheError(f"{folder}: expected embeddings of {embedder_spec!r}, found those of {made_by!r}; "
@@ -78,7 +85,8 @@ def write_cache(folder: str | Path, nouns: Sequence[str], embedder_spec: str, ro
             raise CacheError(f"{folder}: expected unit vectors, got lengths from "
                              f"{np.linalg.norm(batch, axis=1).min():.3g} to {np.linalg.norm(batch, axis=1).max():.3g}")
         if len(nouns_of_batch) and not 0 <= nouns_of_batch.min() <= nouns_of_batch.max() < len(nouns):
-            raise CacheError(f"{folder}: expected targets from 0 to {len(nouns) - 1}, got {nouns_of_batch.max()}")
+            raise CacheError(f"{folder}: expected targets from 0 to {len(nouns) - 1}, got {nouns_of_batch.min()} "
+                             f"to {nouns_of_batch.max()}")
         places = order[written:written + len(batch)]
         vectors[places], targets[places] = batch, nouns_of_batch
         written += len(batch)
@@ -97,7 +105,7 @@ def write_cache(folder: str | Path, nouns: Sequence[str], embedder_spec: str, ro
 def _map(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise CacheError(f"{path}: expected an array {shape}: {error}; write the cache again") from None
     if array.shape != shape or array.dtype != dtype:
         raise CacheError(f"{path}: expected {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}; "

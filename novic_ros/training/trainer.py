@@ -20,7 +20,7 @@ from torch import nn
 
 from novic_ros.decoding.object_decoder import ObjectDecoder
 
-__all__ = ["IGNORE", "Batch", "TrainingRun", "token_loss", "train"]
+__all__ = ["IGNORE", "Batch", "TrainingRun", "token_loss", "train", "weighted_token_loss"]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,20 @@ class TrainingRun:
 def token_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy over the columns up to the end token: logits [B, C, V], targets [B, C] -> scalar."""
     return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
+
+
+def weighted_token_loss(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy over the columns up to the end token, each counted with its row's weight (NOVIC, section 3.2).
+
+    For vectors with several nouns: logits float [A, C, V], targets int64 [A, C] padded with IGNORE and weights float
+    [A] >= 0 -> scalar, where the A rows are all nouns of all vectors. A row of weight 0 has no influence, whatever its
+    targets; at least one weight must be positive.
+    """
+    losses = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE,
+                                      reduction="none").view(targets.shape).sum(1)
+    used = weights > 0
+    columns = (targets != IGNORE).sum(1).to(weights.dtype)
+    return torch.dot(weights[used], losses[used]) / torch.dot(weights, columns)
 
 
 def train(model: ObjectDecoder, batch_at: Callable[[int], Batch], run: TrainingRun, checkpoint: Path | None = None,
@@ -91,7 +105,8 @@ def train(model: ObjectDecoder, batch_at: Callable[[int], Batch], run: TrainingR
 
 def _save(model: nn.Module, optimiser: torch.optim.Optimizer, steps_done: int, path: Path) -> None:
     unfinished = path.with_suffix(".part")
-    torch.save({"steps_done": steps_done, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, unfinished)
+    torch.save({"steps_done": steps_done, "model": model.state_dict(), "optimiser": optimiser.state_dict(),
+                "random": torch.get_rng_state()}, unfinished)  # dropout draws from it
     unfinished.replace(path)
 
 
@@ -101,5 +116,6 @@ def _resume(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path | Non
     saved = torch.load(path, weights_only=True)
     model.load_state_dict(saved["model"])
     optimiser.load_state_dict(saved["optimiser"])
+    torch.set_rng_state(saved["random"])
     log.info("resuming %s after %d steps", path, saved["steps_done"])
     return saved["steps_done"]

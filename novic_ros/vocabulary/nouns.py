@@ -19,17 +19,15 @@ class VocabularyError(ValueError):
 def canonical(noun: str) -> str:
     """The spelling that object decoders are trained on (NOVIC, section 3.1): ``[a-z0-9 ]`` only.
 
-    Lower-case ASCII; apostrophes and full stops vanish; hyphens, slashes and runs of white space become one space.
-    Two spellings of one noun ("T-shirt", "t shirt") share their canonical form.
+    Lower-case ASCII; apostrophes, full stops and all other signs vanish; hyphens, dashes, slashes and runs of white
+    space become one space. Two spellings of one noun ("T-shirt", "t shirt") share their canonical form.
     """
-    ascii_text = unicodedata.normalize("NFKD", noun.replace("’", "'")).encode("ascii", "ignore").decode()
-    words = re.sub(r"['.]", "", ascii_text.lower())
-    words = re.sub(r"[\s/_-]+", " ", words)
-    return re.sub(r"[^a-z0-9 ]", "", words).strip()
+    words = re.sub(r"[\s/_\u2010-\u2015-]+", " ", unicodedata.normalize("NFKD", noun).lower())
+    return " ".join(re.sub(r"[^a-z0-9 ]", "", words).split())
 
 
 def read_nouns(path: str | Path) -> list[str]:
-    """Nouns from a UTF-8 text file, one per line; blank lines and lines that begin with ``#`` are skipped.
+    """Nouns from a UTF-8 text file, one per line; what follows a ``#`` is a comment, blank lines are skipped.
 
     Spelling is kept as written. Raises VocabularyError for a missing, empty or undecodable file, and one
     error that lists every line that holds no usable noun or repeats an earlier one.
@@ -46,8 +44,8 @@ def read_nouns(path: str | Path) -> list[str]:
     first_line: dict[str, int] = {}
     complaints: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
-        noun = " ".join(line.split())
-        if not noun or noun.startswith("#"):
+        noun = " ".join(line.partition("#")[0].split())
+        if not noun:
             continue
         key = canonical(noun)
         if not key:

@@ -83,9 +83,9 @@ def select_nouns(wordnet: WordNet, zipf: Callable[[str], float],
                 continue
         key = canonical(text)
         noun = Noun(text, offset, kind, round(frequency, 2), bool(must))
-        if key in chosen and (chosen[key].required, chosen[key].zipf) >= (noun.required, noun.zipf):
+        if key in chosen:
             dropped["other spelling of a kept noun"] += 1
-        else:
+        if key not in chosen or (noun.required, noun.zipf) > (chosen[key].required, chosen[key].zipf):
             chosen[key] = noun
     return sorted(chosen.values(), key=lambda noun: (-noun.zipf, noun.text)), dropped
 

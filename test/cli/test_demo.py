@@ -21,6 +21,7 @@ from novic_ros.cli.demo import add_parser, run_demo
 from novic_ros.cli.demo_report import DemoFrame, DemoReport
 from novic_ros.cli.demo_run import DemoOptions
 from novic_ros.cli.demo_screen import Screen, score_bar
+from novic_ros.cli.main import main as novic
 from novic_ros.cli.shared_files import shared_file
 from novic_ros.labels import Label, Labels
 
@@ -307,7 +308,7 @@ def children_of(pid):
 
 
 @pytest.mark.slow
-def test_the_real_demo(tmp_path):
+def test_the_real_demo_says_what_the_command_line_says(tmp_path):
     ros_or_skip()
     if not (ROOT / "models" / "novic_mini" / "decoder.safetensors").is_file():
         pytest.skip(
@@ -320,4 +321,11 @@ def test_the_real_demo(tmp_path):
     assert len({labels[0]["text"] for labels in summary["photos"].values() if labels}) >= 6, (
         "not one noun for all"
     )
-    assert shared_file("demo_photos") == ROOT / "demo_photos"
+    photos = sorted(shared_file("demo_photos").glob("*.jpg"))
+    assert novic(["label", *map(str, photos), "--json", str(tmp_path / "labels.json"), "--quiet"]) == 0
+    for file, result in json.loads((tmp_path / "labels.json").read_text()).items():
+        published = summary["photos"][Path(file).stem]
+        assert [label["text"] for label in published] == [label["text"] for label in result["labels"]][: len(published)]
+        for one, other in zip(published, result["labels"]):
+            assert one["score"] == pytest.approx(other["score"], abs=1e-4)
+

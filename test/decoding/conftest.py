@@ -1,6 +1,19 @@
-"""Small random decoders and vocabularies for the tests of this folder."""
+"""What the tests of this folder share: their helper files, and the authors' outputs where they are at hand."""
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # for reference_search, which the tests of this folder share
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for reference_search, reference_network, variants
+
+
+@pytest.fixture(scope="session")
+def reference(root) -> Path:
+    """The folder of a small checkpoint of the authors' with outputs of their code, or a skip where there is none."""
+    given = os.environ.get("NOVIC_REFERENCE")
+    folder = Path(given) if given else root.parent / "shared" / "data" / "novic_reference"
+    if not (folder / "small" / "small.train").is_file():
+        pytest.skip("the authors' reference outputs are not here; set NOVIC_REFERENCE to their folder")
+    return folder / "small"

@@ -1,36 +1,15 @@
-"""A slow, obvious decoder and beam search in float64 NumPy: no cache, no trie, dense masks, every beam every time.
+"""A slow, obvious search in float64 NumPy: no cache, no trie, dense masks, every beam every time.
 
-Written from the method's description alone, to check the fast code against. It is not used outside the tests.
+Written from the method's description alone, to check the fast code against; the network is in `reference_network.py`.
+It is not used outside the tests.
 """
 
-from math import erf
-
 import numpy as np
+from reference_network import float64_weights, reference_logits
+
+__all__ = ["float64_weights", "reference_logits", "reference_search"]
 
 END = 0
-
-
-def reference_logits(weights, arch, vector, tokens):
-    """Logits [V] for the token after `tokens`, from one vector [F]; weights are float64 arrays by parameter name."""
-    prefix, width, heads = arch.prefix_length, arch.hidden_dim, arch.num_heads
-    x = (weights["prefix.weight"] @ (vector / np.linalg.norm(vector))).reshape(prefix, width)
-    x = np.concatenate([x, weights["tokens.weight"][list(tokens)].reshape(-1, width)])
-    length = len(x)
-    x = x + weights["positions"][:length]
-    visible = np.tril(np.ones((length, length), dtype=bool))
-    visible[:prefix, :prefix] = True
-    for layer in range(arch.num_layers):
-        w = {name: weights[f"layers.{layer}.{name}.weight"] for name in ("norm1", "qkv", "out", "norm2", "up", "down")}
-        q, k, v = np.split(_norm(x, w["norm1"]) @ w["qkv"].T, 3, axis=1)
-        attended = []
-        for head in np.split(np.arange(width), heads):
-            scores = q[:, head] @ k[:, head].T / np.sqrt(len(head))
-            attended.append(_softmax(np.where(visible, scores, -np.inf)) @ v[:, head])
-        x = x + np.concatenate(attended, axis=1) @ w["out"].T
-        hidden = _norm(x, w["norm2"]) @ w["up"].T
-        gelu = hidden * 0.5 * (1 + np.vectorize(erf)(hidden / np.sqrt(2)))
-        x = x + gelu @ w["down"].T
-    return _norm(x[-1:], weights["norm.weight"])[0] @ weights["tokens.weight"].T
 
 
 def reference_search(weights, arch, vector, nouns, config, vocabulary=None):
@@ -99,21 +78,6 @@ class _Prior:
             return -np.inf
         q = nexts.count(token) / len(nexts) if self.config.prior == "tgt" else 1 / len(set(nexts))
         return -self.config.prior_scale * np.log(q)
-
-
-def float64_weights(model):
-    """Parameters of an ObjectDecoder by name."""
-    return {name: tensor.detach().double().numpy() for name, tensor in model.state_dict().items()}
-
-
-def _norm(x, weight):
-    centred = x - x.mean(axis=1, keepdims=True)
-    return centred / np.sqrt((centred ** 2).mean(axis=1, keepdims=True) + 1e-5) * weight
-
-
-def _softmax(x):
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
 
 
 def _log_softmax(x):

@@ -1,4 +1,4 @@
-"""The fast searches equal the slow reference on random models and vocabularies, and keep their promises at the edges."""
+"""The fast searches equal the slow reference on random models and vocabularies, and keep promises at the edges."""
 
 import numpy as np
 import pytest

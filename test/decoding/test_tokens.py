@@ -32,3 +32,17 @@ def test_what_cannot_be_written_is_none(vocabulary, tokens):
 def test_texts_and_ids_must_match():
     with pytest.raises(DecodingError, match="as many texts as ids"):
         TokenVocabulary((1, 2), ("",))
+
+
+def test_blanks_at_either_border_of_a_word():
+    """CLIP marks where words end, SentencePiece where they begin; both spell the same text."""
+    clip = TokenVocabulary.of([[1, 2]], {1: "tea", 2: "pot</w>", 3: "fire</w>"}, 9)
+    sentence = TokenVocabulary.of([[1, 2, 3]], {1: "▁tea", 2: "pot", 3: "▁fire"}, 9)
+    assert clip.text([1, 2, 0]) == sentence.text([1, 2, 0]) == "teapot"
+    assert sentence.text([1, 2, 3, 1, 0, 2]) == "teapot fire tea"
+
+
+def test_end_and_size_are_kept(vocabulary):
+    assert (vocabulary.end_ids, vocabulary.tokenizer_size) == ((49407,), 0)
+    assert TokenVocabulary.of([[5]], PIECES, 49407, 49408).tokenizer_size == 49408
+    assert TokenVocabulary((5, 6), ("", "x"), (4, 5)).end_ids == (4, 5)

@@ -19,9 +19,15 @@ __all__ = ["start_near_nouns"]
 
 @torch.no_grad()
 def start_near_nouns(model: ObjectDecoder, noun_vectors: torch.Tensor, noun_tokens: Sequence[Sequence[int]]) -> None:
-    """Set the weights of `model` in place: noun_vectors float32 [W, F]; compact ids, with the end token, of each."""
+    """Set the weights of `model` in place: noun_vectors float32 [W, F]; compact ids, with the end token, of each.
+
+    Raises ValueError if the model is wider than the noun vectors have directions.
+    """
     arch = model.arch
     width = arch.hidden_dim
+    if width > min(noun_vectors.shape):
+        raise ValueError(f"head start: {len(noun_vectors)} nouns of width {noun_vectors.shape[1]} allow a hidden_dim "
+                         f"of at most {min(noun_vectors.shape)}, got {width}")
     mean = noun_vectors.mean(0)
     _, _, directions = torch.linalg.svd(noun_vectors - mean, full_matrices=False)
     projection = directions[:width]  # [E, F]

@@ -7,8 +7,8 @@ The places, first hit wins:
 
 1. the path as given, if it is a folder (so a ``novic_mini`` in the current folder wins);
 2. each folder of ``$NOVIC_MODELS`` (separated like ``$PATH``);
-3. ``models/`` of a source checkout (the folder with ``package.xml`` that holds this package);
-4. ``share/novic_ros/models`` of every prefix in ``$AMENT_PREFIX_PATH``, of the prefix this package is
+3. ``models/`` of a source checkout (the folder with ``package.xml`` that holds ``novic_ros``);
+4. ``share/novic_ros/models`` of every prefix in ``$AMENT_PREFIX_PATH``, of the prefix ``novic_ros`` is
    installed under, and of ``sys.prefix``;
 5. ``$NOVIC_CACHE``, or ``~/.cache/novic_ros/models`` where that is not set.
 """
@@ -52,6 +52,11 @@ def find_model(name_or_dir: str | os.PathLike[str]) -> Path:
     for place in places:
         if os.path.isdir(place / given):
             return (place / given).absolute()
+    if any(os.path.isfile(place / "registry" / f"{given}.json") for place in places):
+        raise ModelNotFound(
+            f"the model {given!r} is known, but not on this machine: run `novic models get {given}` where there is a "
+            f"network, or copy its folder from another machine to {cache_folder() / given}"
+        )
     present = ", ".join(sorted(installed_models())) or "none"
     looked = "".join(f"\n  {place}" for place in places)
     raise ModelNotFound(
@@ -74,15 +79,20 @@ def installed_models() -> dict[str, Path]:
 def search_places() -> tuple[Path, ...]:
     """The folders looked in for a model's name, in order, each once, whether or not they exist."""
     places = [Path(os.path.expanduser(entry)) for entry in _entries("NOVIC_MODELS")]
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]  # novic_ros
     if (package.parent / "package.xml").is_file():
         places.append(package.parent / "models")
     prefixes = [Path(entry) for entry in _entries("AMENT_PREFIX_PATH")]
     if package.parent.name in ("site-packages", "dist-packages"):  # PREFIX/lib/python3.X/HERE/novic_ros
         prefixes.append(package.parents[3])
     places += [prefix / _INSTALLED for prefix in (*prefixes, Path(sys.prefix))]
-    places.append(Path(os.path.expanduser(os.environ.get("NOVIC_CACHE") or "~/.cache/novic_ros/models")))
+    places.append(cache_folder())
     return tuple(dict.fromkeys(places))
+
+
+def cache_folder() -> Path:
+    """The folder that models are put into when they are fetched or imported, whether or not it exists."""
+    return Path(os.path.expanduser(os.environ.get("NOVIC_CACHE") or "~/.cache/novic_ros/models"))
 
 
 def _entries(variable: str) -> list[str]:

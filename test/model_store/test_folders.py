@@ -1,13 +1,20 @@
-"""model_store: which of several folders wins, what a name may be, and what the error says."""
+"""folders: which of several folders wins, what a name may be, and what the error says."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from novic_ros import model_store
-from novic_ros.model_store import ModelNotFound, find_model, installed_models, search_places
+from novic_ros.model_store import (
+    ModelNotFound,
+    cache_folder,
+    find_model,
+    folders,
+    installed_models,
+    search_places,
+)
 
 
 @pytest.fixture
@@ -17,7 +24,8 @@ def places(tmp_path, monkeypatch):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "checkout" / "package.xml").write_text("<package/>")
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr(model_store, "__file__", str(tmp_path / "checkout" / "novic_ros" / "model_store.py"))
+    package = tmp_path / "checkout" / "novic_ros"
+    monkeypatch.setattr(folders, "__file__", str(package / "model_store" / "folders.py"))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "prefix"))
     monkeypatch.setenv("NOVIC_MODELS", f"{tmp_path / 'env_a'}{os.pathsep}{tmp_path / 'env_b'}")
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{tmp_path / 'overlay'}{os.pathsep}{tmp_path / 'robot'}")
@@ -52,7 +60,7 @@ def test_each_place_is_searched_in_the_documented_order(places):
 def test_installed_package_finds_its_own_prefix(places, tmp_path, monkeypatch):
     home = tmp_path / "opt" / "lib" / "python3.12" / "site-packages" / "novic_ros"
     home.mkdir(parents=True)
-    monkeypatch.setattr(model_store, "__file__", str(home / "model_store.py"))
+    monkeypatch.setattr(folders, "__file__", str(home / "model_store" / "folders.py"))
     monkeypatch.delenv("AMENT_PREFIX_PATH")
     folder = put(tmp_path / "opt" / "share" / "novic_ros" / "models")
     assert find_model("tiny") == folder
@@ -118,6 +126,24 @@ def test_the_error_lists_every_place_what_there_is_and_what_to_do(places):
     assert isinstance(caught.value, FileNotFoundError)
 
 
+def test_a_known_model_that_is_not_here_is_answered_with_the_command_that_fetches_it(places):
+    (places["robot"] / "registry").mkdir(parents=True)
+    (places["robot"] / "registry" / "ta4.json").write_text("{}")
+    with pytest.raises(ModelNotFound) as caught:
+        find_model("ta4")
+    assert "run `novic models get ta4`" in str(caught.value)
+    assert f"copy its folder from another machine to {places['cache'] / 'ta4'}" in str(caught.value)
+    put(places["cache"], "ta4")
+    assert find_model("ta4") == places["cache"] / "ta4"
+
+
+def test_the_cache_is_the_last_place(places, monkeypatch):
+    assert cache_folder() == places["cache"] == search_places()[-1]
+    monkeypatch.setenv("NOVIC_CACHE", "~/robot models")
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert cache_folder() == Path("/home/someone/robot models")
+
+
 def test_installed_models_are_those_find_model_gives(places):
     wanted = {"tiny": put(places["env_b"]), "novic_mini": put(places["checkout"], "novic_mini")}
     put(places["cache"], "tiny")  # hidden by env_b
@@ -131,3 +157,10 @@ def test_unreadable_place_is_passed_over(places, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != places["env_a"])
     folder = put(places["cache"], "other")
     assert installed_models() == {"other": folder}
+
+
+def test_the_door_loads_no_network_code(root):
+    code = ("import sys; sys.path.insert(0, sys.argv[1]); from novic_ros import model_store; "
+            "print({'urllib.request', 'http.client', 'ssl'} & set(sys.modules))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n", done.stderr

@@ -1,0 +1,139 @@
+"""`novic evaluate labels`: scores of a small hand-made case, and one line for files that cannot be used."""
+
+import json
+
+import pytest
+
+from novic_ros.cli.main import main
+
+TRUTH = [
+    {"file": "a.jpg", "synonyms": ["dog", "domestic dog"], "hypernyms": [["canine"], ["carnivore"], ["mammal"]],
+     "hyponyms": ["poodle"]},
+    {"file": "b.jpg", "synonyms": ["teapot"], "hypernyms": [["pot"], ["vessel"], ["container"], ["artifact"]],
+     "hyponyms": []},
+    {"file": "c.jpg", "synonyms": ["cat"], "hypernyms": [["feline"]], "hyponyms": ["tabby"]},
+    {"file": "d.jpg", "synonyms": ["lion"], "hypernyms": [["big cat"]], "hyponyms": []},
+]
+
+
+def said(*nouns, **more):
+    """What `novic label` writes for one picture."""
+    return {"labels": [{"text": noun, "score": 0.9 / (i + 1)} for i, noun in enumerate(nouns)], "evidence": None} | more
+
+
+LABELS = {
+    "some/folder/a.jpg": said("Domestic  Dog", "cat"),  # 1
+    "b.jpg": said("container", "vessel", "teapot"),  # 0, over-generic, but right further down the list
+    "./c.jpg": said("tabby", "lion"),  # 0.5
+    "d.jpg": said(error="d.jpg: cannot be read"),  # 0
+    "unasked.jpg": said("lion"),
+}
+
+
+@pytest.fixture
+def evaluate(tmp_path, capsys):
+    """Write the two files and run the command: (exit code, standard output, standard error)."""
+    def run(labels=LABELS, truth=TRUTH, *options):
+        paths = [tmp_path / "labels.json", tmp_path / "truth.json"]
+        for path, content in zip(paths, (labels, truth)):
+            path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        code = main(["evaluate", "labels", str(paths[0]), "--truth", str(paths[1]), *options])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_scores(evaluate):
+    code, out, err = evaluate()
+    assert (code, err) == (0, "")
+    score, exact, in_list, over_generic = out.splitlines()
+    assert score.startswith("score         0.375 (n = 4, 95 % interval 0.")
+    assert exact == "exact         1 of 4 (0.250, 95 % interval 0.046 to 0.699)"
+    assert in_list.startswith("exact in list 2 of 4 (0.500, ")
+    assert over_generic.startswith("over-generic  1 of 4 (0.250, ")
+
+
+def test_json(evaluate):
+    code, out, err = evaluate(LABELS, TRUTH, "--json")
+    assert (code, err) == (0, "")
+    result = json.loads(out)
+    low, high = result.pop("score_interval")
+    assert 0 <= low < 0.375 < high <= 1
+    assert result.pop("exact_interval") == pytest.approx([0.0456, 0.6994], abs=1e-4)
+    assert result == {"score": 0.375, "n": 4, "exact": 1, "any_exact": 2, "over_generic": 1}
+
+
+def test_pictures_that_are_not_asked_for_do_not_matter(evaluate):
+    others = {"x/e.jpg": said("dog"), "y/e.jpg": said("dog"), "f.jpg": None}
+    assert evaluate(LABELS | others, TRUTH) == evaluate(LABELS, TRUTH)
+
+
+def test_two_runs_print_the_same(evaluate):
+    assert evaluate(LABELS, TRUTH, "--json") == evaluate(LABELS, TRUTH, "--json")
+
+
+def test_reads_what_novic_label_writes(tmp_path, tiny_model, evaluate, capsys):
+    import numpy as np
+    from PIL import Image
+
+    picture = tmp_path / "a.jpg"
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(picture)
+    code = main(["label", str(picture), str(tmp_path / "b.jpg"), "--model", str(tiny_model), "--quiet",
+                 "--json", str(tmp_path / "written.json")])
+    assert code == 1  # there is no b.jpg
+    capsys.readouterr()
+    code, out, err = evaluate((tmp_path / "written.json").read_text(encoding="utf-8"), TRUTH[:2], "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["n"] == 2
+
+
+ONE = [TRUTH[0]]
+FAULTS = {
+    "no pictures": (LABELS, [], "truth.json", "at least one picture"),
+    "missing predictions": ({"a.jpg": said("dog")}, TRUTH, "labels.json", "3 are missing, the first is b.jpg"),
+    "labels are no JSON": ("{", ONE, "labels.json", "expected a JSON file"),
+    "truth is no JSON": (LABELS, "", "truth.json", "expected a JSON file"),
+    "labels are a list": ([], ONE, "labels.json", "expected a JSON object, found list"),
+    "truth is an object": (LABELS, {}, "truth.json", "expected a JSON list, found dict"),
+    "truth without hyponyms": (LABELS, [{"file": "a.jpg", "synonyms": [], "hypernyms": []}], "a.jpg", "hyponyms"),
+    "truth without a file": (LABELS, [{"synonyms": [], "hypernyms": [], "hyponyms": []}], "truth.json", "file"),
+    "truth of texts": (LABELS, ["a.jpg"], "truth.json", "file"),
+    "truth with numbers": (LABELS, [{"file": "a.jpg", "synonyms": [3], "hypernyms": [], "hyponyms": []}],
+                           "a.jpg", "words"),
+    "truth with one hypernym": (LABELS, [{"file": "a.jpg", "synonyms": [], "hypernyms": "pet", "hyponyms": []}],
+                                "a.jpg", "words"),
+    "a picture twice in truth": (LABELS, [*ONE, *ONE], "truth.json", "a.jpg twice"),
+    "prediction without labels": ({"a.jpg": {"evidence": None}}, ONE, "labels.json", "a.jpg"),
+    "prediction is a list": ({"a.jpg": [1]}, ONE, "labels.json", "a.jpg"),
+    "labels of a prediction are no list": ({"a.jpg": {"labels": "dog"}}, ONE, "labels.json", "a.jpg"),
+    "label without text": ({"a.jpg": {"labels": [{"score": 1}]}}, ONE, "labels.json", "a.jpg"),
+    "label is a text": ({"a.jpg": {"labels": ["dog"]}}, ONE, "labels.json", "a.jpg"),
+    "a picture twice": ({"x/a.jpg": said("dog"), "y/a.jpg": said("cat")}, ONE, "labels.json", "a.jpg twice"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_files_that_cannot_be_used(evaluate, fault):
+    labels, truth, place, message = FAULTS[fault]
+    code, out, err = evaluate(labels, truth)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert err.startswith("novic evaluate: ")
+    assert place in err
+    assert message in err
+
+
+def test_missing_file(tmp_path, capsys):
+    assert main(["evaluate", "labels", str(tmp_path / "absent.json"), "--truth", str(tmp_path / "absent.json")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert str(tmp_path / "absent.json") in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["evaluate"], ["evaluate", "labels"], ["evaluate", "labels", "a.json"]])
+def test_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: novic evaluate")

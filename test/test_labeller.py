@@ -1,0 +1,378 @@
+"""The labeller: on a tiny random model, on stand-ins for its two halves, and on the embedded model where it is here."""
+
+import json
+import math
+import shutil
+import threading
+
+import numpy as np
+import pytest
+import torch
+from tiny_model import TINY_NOUNS, cut_file, write_tiny_decoder
+
+from novic_ros import decoding, embedding, images
+from novic_ros.labeller import ImageLabeller, LabellerError
+from novic_ros.labels import Labels
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Five pictures of different shapes and brightness."""
+    random = np.random.default_rng(0)
+    shapes = [(48, 64), (64, 48), (1, 1), (200, 31), (480, 640)]
+    return [random.integers(0, 50 * (i + 1), (*shape, 3), np.uint8) for i, shape in enumerate(shapes)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_model):
+    return ImageLabeller(tiny_model, device="cpu")
+
+
+@pytest.fixture
+def copy(tiny_model, tmp_path):
+    """The tiny model's folder, to be damaged."""
+    return shutil.copytree(tiny_model, tmp_path / "model")
+
+
+def refused(*args, **kwargs):
+    with pytest.raises(LabellerError) as error:
+        ImageLabeller(*args, device=kwargs.pop("device", "cpu"), **kwargs)
+    return str(error.value)
+
+
+# ---- what comes out -------------------------------------------------------------------------------------------------
+
+
+def test_one_sorted_result_per_picture(tiny, pictures):
+    results = tiny.label(pictures)
+    assert len(results) == len(pictures)
+    for result in results:
+        assert isinstance(result, Labels)
+        scores = [label.score for label in result.labels]
+        assert len(scores) == 5
+        assert scores == sorted(scores, reverse=True)
+        assert all(0 < score <= 1 for score in scores)
+        assert {label.text for label in result.labels} <= set(TINY_NOUNS)
+        assert len({label.text for label in result.labels}) == 5
+        assert (result.evidence, result.region) == (None, None)
+    assert len({result.labels for result in results}) > 1
+
+
+def test_scores_are_the_probabilities_of_the_decoder(tiny, tiny_model, pictures):
+    vectors = embedding.load(f"local:{tiny_model}", "cpu").embed_images(pictures).vectors
+    expected = decoding.load(tiny_model, "cpu").decode(vectors)
+    for result, hypotheses in zip(tiny.label(pictures), expected):
+        assert [label.text for label in result.labels] == [found.text for found in hypotheses[:5]]
+        assert [label.score for label in result.labels] == pytest.approx(
+            [math.exp(found.score) for found in hypotheses[:5]], rel=1e-5)
+
+
+def test_no_pictures(tiny):
+    assert tiny.label([]) == []
+
+
+def test_repeated_calls_are_identical(tiny, pictures):
+    assert tiny.label(pictures) == tiny.label(pictures)
+
+
+def test_stages_are_timed(tiny, pictures):
+    results, stages = tiny.label_timed(pictures)
+    assert results == tiny.label(pictures)
+    assert list(stages) == ["preprocess", "embed", "decode"]
+    assert all(0 < seconds < 60 for seconds in stages.values())
+
+
+def test_warm_up_changes_nothing(tiny, pictures):
+    before = tiny.label(pictures)
+    assert tiny.warm_up() is None
+    assert tiny.label(pictures) == before
+
+
+@pytest.mark.parametrize("top_k", [1, 3, 10, 12, 30])
+def test_top_k(tiny_model, pictures, top_k):
+    """More than ten labels widen the search; there are twelve nouns in all."""
+    result = ImageLabeller(tiny_model, top_k=top_k, device="cpu").label(pictures[:1])[0]
+    assert len(result.labels) == min(top_k, len(TINY_NOUNS))
+
+
+def test_min_score(tiny, tiny_model, pictures):
+    scores = [label.score for label in tiny.label(pictures[:1])[0].labels]
+    threshold = scores[2]
+    strict = ImageLabeller(tiny_model, min_score=threshold, device="cpu").label(pictures[:1])[0]
+    assert [label.score for label in strict.labels] == scores[:3]
+    assert ImageLabeller(tiny_model, min_score=1.0, device="cpu").label(pictures[:1])[0].labels == ()
+
+
+@pytest.mark.parametrize("gencfg", ["greedy", "beam_k2", "beam_k3_t0.5", "all_k4", "beam_k4_gr", "beam_k3_a0.5"])
+def test_other_searches(tiny_model, pictures, gencfg):
+    k = 1 if gencfg == "greedy" else int(gencfg.split("_")[1][1:])
+    for result in ImageLabeller(tiny_model, gencfg=gencfg, device="cpu").label(pictures):
+        assert len(result.labels) == k
+
+
+class StandIn:
+    """Embedder and decoder in one: every picture has the same hypotheses, and evidence by its brightness."""
+
+    width, spec, guide = 4, "stand-in", ("dog", "cat")
+
+    def __init__(self, *found):
+        self.found = [decoding.Hypothesis(text, score) for text, score in found]
+
+    def preprocess(self, pictures):
+        return torch.tensor([picture.mean() / 255 for picture in pictures])
+
+    def embed_pixels(self, pixels):
+        return embedding.Embeddings(torch.eye(4)[:1].repeat(len(pixels), 1), pixels.float())
+
+    def content_tokens(self, texts):
+        return [[1] for _ in texts]
+
+    def decode(self, vectors, gencfg):
+        return [self.found for _ in vectors]
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A labeller whose decoder says what the test wants."""
+    (tmp_path / "open_clip_config.json").touch()
+
+    def make(*found, **options):
+        both = StandIn(*found)
+        monkeypatch.setattr(decoding, "load", lambda folder, device: both)
+        monkeypatch.setattr(embedding, "load", lambda spec, device: both)
+        return ImageLabeller(tmp_path, **options)
+
+    return make
+
+
+def test_evidence_is_passed_on(stand_in):
+    bright, dark = np.full((2, 2, 3), 255, np.uint8), np.zeros((2, 2, 3), np.uint8)
+    results = stand_in(("dog", -1.0)).label([bright, dark])
+    assert [result.evidence for result in results] == [1.0, 0.0]
+    assert results[0].labels == results[1].labels
+
+
+def test_a_free_search_that_says_nothing(stand_in):
+    """Without a guide list a decoder may end before its first word; that is no label, and no failure."""
+    result = stand_in(("", -0.1), ("dog", -1.0)).label([np.zeros((2, 2, 3), np.uint8)])[0]
+    assert [label.text for label in result.labels] == ["dog"]
+
+
+def test_scores_that_priors_push_above_certainty(stand_in):
+    result = stand_in(("dog", 900.0), ("cat", -2.0)).label([np.zeros((2, 2, 3), np.uint8)])[0]
+    assert [label.score for label in result.labels] == pytest.approx([1.0, math.exp(-2)])
+
+
+# ---- nouns ----------------------------------------------------------------------------------------------------------
+
+
+def test_nouns_restrict_what_is_said(tiny_model, pictures):
+    labeller = ImageLabeller(tiny_model, nouns=["cat", "sea lion"], device="cpu")
+    assert labeller.nouns == ("cat", "sea lion")
+    for result in labeller.label(pictures):
+        assert {label.text for label in result.labels} == {"cat", "sea lion"}
+
+
+def test_nouns_can_be_replaced_and_taken_back(tiny_model, pictures):
+    labeller = ImageLabeller(tiny_model, device="cpu")
+    assert labeller.nouns == TINY_NOUNS
+    whole = labeller.label(pictures)
+    labeller.set_nouns(["dog"])
+    assert [[label.text for label in result.labels] for result in labeller.label(pictures)] == [["dog"]] * 5
+    labeller.set_nouns(None)
+    assert labeller.nouns == TINY_NOUNS
+    assert labeller.label(pictures) == whole
+
+
+def test_nouns_are_spelled_as_given_without_blanks_around_them(tiny_model, pictures):
+    labeller = ImageLabeller(tiny_model, nouns=["t shirt", " Fire  Engine "], device="cpu")
+    assert labeller.nouns == ("t shirt", "Fire Engine")
+    assert {label.text for label in labeller.label(pictures[:1])[0].labels} == {"t shirt", "Fire Engine"}
+
+
+def test_a_noun_outside_the_vocabulary(tiny_model, pictures):
+    """All of its tokens are known, so it may be said."""
+    labeller = ImageLabeller(tiny_model, nouns=["mountain lion", "dog"], device="cpu")
+    assert {label.text for label in labeller.label(pictures[:1])[0].labels} == {"mountain lion", "dog"}
+
+
+@pytest.mark.parametrize(("nouns", "message"), [
+    ([], "at least one noun"), (["dog", "Dog"], "'Dog' is there twice"), (["zyzzyva"], "'zyzzyva' needs tokens"),
+    (["???"], "'???'"), ("dog", "a list of nouns"), (["dog", 3], "a list of nouns")])
+def test_after_a_bad_list_the_old_one_stays(tiny_model, nouns, message):
+    assert message in refused(tiny_model, nouns=nouns)
+    labeller = ImageLabeller(tiny_model, nouns=["cat"], device="cpu")
+    with pytest.raises(LabellerError):
+        labeller.set_nouns(nouns)
+    assert labeller.nouns == ("cat",)
+
+
+def test_nouns_may_change_while_others_label(tiny_model, pictures):
+    """Every result belongs to one of the two lists, never to a mixture."""
+    labeller = ImageLabeller(tiny_model, nouns=["dog", "cat"], device="cpu")
+    results, stop = [], threading.Event()
+
+    def label():
+        while not stop.is_set():
+            results.extend(labeller.label(pictures[:2]))
+
+    thread = threading.Thread(target=label)
+    thread.start()
+    try:
+        while len(results) < 60:
+            labeller.set_nouns(["chair", "teapot", "bicycle"])
+            labeller.set_nouns(["dog", "cat"])
+    finally:
+        stop.set()
+        thread.join()
+    said = {frozenset(label.text for label in result.labels) for result in results}
+    assert said <= {frozenset({"dog", "cat"}), frozenset({"chair", "teapot", "bicycle"})}
+
+
+# ---- what is refused ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("top_k", [0, -1, 2.0, "3", True, None])
+def test_bad_top_k(top_k):
+    assert f"expected a whole number of at least 1, got {top_k!r}" in refused("absent", top_k=top_k)
+
+
+@pytest.mark.parametrize("min_score", [-0.1, 1.1, math.nan, math.inf, "high", None])
+def test_bad_min_score(min_score):
+    assert f"expected a number from 0 to 1, got {min_score!r}" in refused("absent", min_score=min_score)
+
+
+@pytest.mark.parametrize(("gencfg", "part"), [("beam_k0", "k"), ("fast", "greedy, beam or all"), ("beam_x3", "'x3'")])
+def test_bad_search_is_refused_at_once(tiny_model, gencfg, part):
+    assert part in refused(tiny_model, gencfg=gencfg)
+
+
+def test_missing_model(tmp_path):
+    assert "no_such_model" in refused("no_such_model")
+    assert "absent" in refused(tmp_path / "absent")
+    assert "decoder.json" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:77"])
+def test_bad_device(tiny_model, device):
+    assert device in refused(tiny_model, device=device)
+
+
+def test_widths_that_do_not_fit(copy):
+    write_tiny_decoder(copy, width=16)
+    message = refused(copy)
+    assert str(copy) in message
+    assert "width 16" in message
+    assert "width 24" in message
+
+
+@pytest.mark.parametrize("name", ["decoder.safetensors", "open_clip_model.safetensors"])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.9])
+def test_truncated_weights(copy, name, share):
+    cut_file(copy / name, share)
+    message = refused(copy)
+    assert name in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["decoder.json", "open_clip_config.json"])
+def test_damaged_description(copy, name):
+    cut_file(copy / name)
+    assert name in refused(copy)
+
+
+@pytest.mark.parametrize("name", ["decoder.safetensors", "decoder.json", "open_clip_model.safetensors"])
+def test_missing_file(copy, name):
+    (copy / name).unlink()
+    message = refused(copy)
+    assert str(copy) in message
+    assert "\n" not in message
+
+
+def test_without_its_encoder_the_decoder_names_it(copy):
+    """A decoder alone is completed by the encoder that it was trained on."""
+    for name in ("open_clip_config.json", "open_clip_model.safetensors"):
+        (copy / name).unlink()
+    write_tiny_decoder(copy, embedder_spec="local:elsewhere")
+    assert "elsewhere" in refused(copy)
+
+
+def test_a_decoder_alone_takes_the_encoder_that_it_names(copy, tiny_model, tiny, pictures):
+    for name in ("open_clip_config.json", "open_clip_model.safetensors"):
+        (copy / name).unlink()
+    write_tiny_decoder(copy, embedder_spec=f"local:{tiny_model}")
+    assert ImageLabeller(copy, device="cpu").label(pictures) == tiny.label(pictures)
+
+
+@pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32), "cat.jpg", None])
+def test_what_is_no_picture(tiny, image):
+    with pytest.raises(LabellerError):
+        tiny.label([image])
+
+
+def test_model_name(tiny, tiny_model):
+    assert tiny.model_name == str(tiny_model)
+
+
+# ---- the embedded model ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mini_folder(root):
+    folder = root / "models" / "novic_mini"
+    needed = ("decoder.json", "decoder.safetensors", "open_clip_config.json", "open_clip_model.safetensors")
+    if not all((folder / name).is_file() for name in needed):
+        pytest.skip("models/novic_mini is not complete: make train-mini builds it")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mini(mini_folder):
+    return ImageLabeller(mini_folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def photos(root):
+    return [images.from_file(path) for path in sorted((root / "demo_photos").glob("*.jpg"))[:4]]
+
+
+def test_mini_labels_photos(mini, photos):
+    results = mini.label(photos)
+    assert len({result.best.text for result in results}) > 1
+    for result in results:
+        scores = [label.score for label in result.labels]
+        assert len(scores) == 5
+        assert scores == sorted(scores, reverse=True)
+        assert 0 < result.evidence <= 1
+
+
+def test_mini_is_repeatable_and_each_picture_is_on_its_own(mini, photos):
+    together = mini.label(photos)
+    assert mini.label(photos) == together
+    for photo, result in zip(photos, together):
+        alone = mini.label([photo])[0]
+        assert alone.best.text == result.best.text
+        assert alone.best.score == pytest.approx(result.best.score, abs=1e-3)
+
+
+def test_mini_with_few_nouns(mini, photos):
+    mini.set_nouns(["castle", "cat", "Traffic Light"])
+    try:
+        for result in mini.label(photos):
+            assert {label.text for label in result.labels} <= {"castle", "cat", "Traffic Light"}
+            assert result.labels
+    finally:
+        mini.set_nouns(None)
+    assert len(mini.nouns) > 10_000
+
+
+def test_mini_top_k_and_min_score(mini_folder, photos):
+    labeller = ImageLabeller(mini_folder, top_k=2, min_score=0.05, device="cpu")
+    for result in labeller.label(photos):
+        assert len(result.labels) <= 2
+        assert all(label.score >= 0.05 for label in result.labels)
+
+
+def test_mini_nouns_are_distinct(mini_folder):
+    nouns = json.loads((mini_folder / "decoder.json").read_text(encoding="utf-8"))["nouns"]
+    assert len(set(nouns)) == len(nouns)
