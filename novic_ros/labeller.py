@@ -60,7 +60,6 @@ class ImageLabeller:
             raise LabellerError(f"{folder}: the decoder was trained on vectors of width {self._decoder.width}, but its "
                                 f"encoder {self._embedder.spec} makes vectors of width {self._embedder.width}")
         self.model_name = str(model)
-        self._decoder.tokenize = self._embedder.content_tokens
         if nouns is not None:
             self.set_nouns(nouns)
 

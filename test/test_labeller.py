@@ -124,9 +124,6 @@ class StandIn:
     def embed_pixels(self, pixels):
         return embedding.Embeddings(torch.eye(4)[:1].repeat(len(pixels), 1), pixels.float())
 
-    def content_tokens(self, texts):
-        return [[1] for _ in texts]
-
     def decode(self, vectors, gencfg):
         return [self.found for _ in vectors]
 

@@ -74,7 +74,7 @@ def tokenized(nouns):
 
     tokenizer = SimpleTokenizer()
     full = [tokenizer.encode(canonical(noun)) for noun in nouns]
-    vocabulary = TokenVocabulary.of(full, tokenizer.decoder, end_id=tokenizer.eot_token_id)
+    vocabulary = TokenVocabulary.of(full, tokenizer.decoder, tokenizer.eot_token_id, tokenizer.vocab_size)
     return vocabulary, [vocabulary.compact(ids) for ids in full]
 
 

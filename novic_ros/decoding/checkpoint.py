@@ -29,10 +29,10 @@ from novic_ros.decoding.tokens import TokenVocabulary
 
 __all__ = ["Checkpoint", "load_slim", "save_slim", "write_in_place"]
 
-FORMAT, VERSION = "novic_ros object decoder", 2
-READABLE = (1, 2)  # version 1 knew one kind of network, no tokenizer's size, and tries without noun counts
+FORMAT, VERSION = "novic_ros object decoder", 1
 WEIGHTS, DESCRIPTION = "decoder.safetensors", "decoder.json"
-FIELDS = ("embedder", "architecture", "sha256", "provenance", "token_ids", "token_texts", "nouns")
+FIELDS = ("embedder", "architecture", "sha256", "provenance", "tokenizer_size", "end_ids", "token_ids",
+          "token_texts", "nouns")
 TRIE_ARRAYS = [f.name for f in dataclasses.fields(NounTrie)]
 
 
@@ -127,13 +127,9 @@ def _assemble(description: dict, tensors: dict[str, torch.Tensor]) -> Checkpoint
     ends = np.cumsum(tensors["nouns.lengths"].numpy()).tolist()
     flat = tensors["nouns.tokens"].tolist()
     noun_tokens = tuple(tuple(flat[begin:end]) for begin, end in zip([0, *ends[:-1]], ends))
-    vocabulary = TokenVocabulary(
-        tuple(description["token_ids"]), tuple(description["token_texts"]),
-        tuple(description.get("end_ids", ())), description.get("tokenizer_size", 0))
-    if description["version"] == 1:
-        trie = NounTrie.build(noun_tokens)
-    else:
-        trie = NounTrie(*(tensors[f"trie.{name}"].numpy() for name in TRIE_ARRAYS))
+    vocabulary = TokenVocabulary(tuple(description["token_ids"]), tuple(description["token_texts"]),
+                                 tuple(description["end_ids"]), description["tokenizer_size"])
+    trie = NounTrie(*(tensors[f"trie.{name}"].numpy() for name in TRIE_ARRAYS))
     return Checkpoint(model.eval(), description["embedder"], tuple(description["nouns"]), noun_tokens, vocabulary,
                       trie, description["provenance"])
 
@@ -148,9 +144,9 @@ def _read_description(path: Path) -> dict:
         raise DecodingError(f"{path}: expected the JSON description of an object decoder: {error}") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise DecodingError(f"{path}: expected the format {FORMAT!r}, found something else")
-    if description.get("version") not in READABLE:
-        raise DecodingError(f"{path}: expected format version {READABLE[0]} to {READABLE[-1]}, found "
-                            f"{description.get('version')!r}; update novic_ros or export the decoder again")
+    if description.get("version") != VERSION:
+        raise DecodingError(f"{path}: expected format version {VERSION}, found {description.get('version')!r}; "
+                            "update novic_ros or export the decoder again")
     missing = set(FIELDS) - set(description)
     if missing:
         raise DecodingError(f"{path}: expected the fields {', '.join(sorted(missing))} too, they are missing")

@@ -17,25 +17,37 @@ from novic_ros.decoding.checkpoint import DESCRIPTION, Checkpoint, load_slim, sa
 from novic_ros.decoding.errors import DecodingError
 from novic_ros.decoding.tokens import Tokenizer
 
-__all__ = ["export_checkpoint", "import_checkpoint", "read_checkpoint"]
+__all__ = ["encoder_tokenizer", "export_checkpoint", "import_checkpoint", "read_checkpoint"]
 
 
-def read_checkpoint(path: str | Path, find_tokenizer: FindTokenizer | None = None) -> Checkpoint:
+def encoder_tokenizer(spec: str, size: int, special_ids: Sequence[int]) -> Tokenizer:
+    """CLIP's byte pairs where size and special ids are theirs, else the tokenizer of the encoder, from folder or hub.
+
+    Raises DecodingError.
+    """
+    from novic_ros.embedding import EmbeddingError, load_tokenizer  # only here: folders need no tokenizer
+
+    try:
+        return load_tokenizer(spec, size, special_ids)
+    except EmbeddingError as error:
+        raise DecodingError(f"the tokenizer of its nouns is not at hand: {error}") from error
+
+
+def read_checkpoint(path: str | Path, find_tokenizer: FindTokenizer = encoder_tokenizer) -> Checkpoint:
     """Read a folder in the slim format, or an authors' file, whose nouns are then tokenised, which takes seconds.
 
-    find_tokenizer: gives the tokenizer for (encoder's spec, number of ids, ids that end or pad); None: CLIP's byte
-    pairs where they fit, else that of the encoder, from its folder or the hub.
+    find_tokenizer: gives the tokenizer for (encoder's spec, number of ids, ids that end or pad).
 
     Raises DecodingError.
     """
     path = Path(path)
     if path.is_file() or (path.suffix in (".train", ".model") and not path.is_dir()):
-        return read_authors(path, find_tokenizer or _tokenizer)
+        return read_authors(path, find_tokenizer)
     return load_slim(path)
 
 
 def import_checkpoint(file: str | Path, folder: str | Path, half: bool = False, replace: bool = False,
-                      find_tokenizer: FindTokenizer | None = None) -> Checkpoint:
+                      find_tokenizer: FindTokenizer = encoder_tokenizer) -> Checkpoint:
     """Turn an authors' file into a folder, and return what is in it.
 
     half: store the weights in 16 bits, which halves the file and changes them a little.
@@ -48,7 +60,7 @@ def import_checkpoint(file: str | Path, folder: str | Path, half: bool = False, 
     if (folder / DESCRIPTION).exists() and not replace:
         raise DecodingError(f"{folder}: expected a folder without a decoder, found {DESCRIPTION} in it; choose another "
                             "folder, or say that it may be replaced")
-    checkpoint = read_authors(file, find_tokenizer or _tokenizer)
+    checkpoint = read_authors(file, find_tokenizer)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -73,12 +85,3 @@ def export_checkpoint(folder: str | Path, file: str | Path, embedder_spec: str |
     checkpoint = load_slim(folder)
     write_authors(file, checkpoint, embedder_spec)
     return checkpoint
-
-
-def _tokenizer(spec: str, size: int, special_ids: Sequence[int]) -> Tokenizer:
-    from novic_ros.embedding import EmbeddingError, load_tokenizer  # only here: folders need no tokenizer
-
-    try:
-        return load_tokenizer(spec, size, special_ids)
-    except EmbeddingError as error:
-        raise DecodingError(f"the tokenizer of its nouns is not at hand: {error}") from error

@@ -7,20 +7,22 @@ The guide list can be replaced while other threads decode: a new trie is built f
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from novic_ros.decoding.authors_format import FindTokenizer
 from novic_ros.decoding.candidates import Found, Scorer
 from novic_ros.decoding.checkpoint import Checkpoint
-from novic_ros.decoding.conversion import read_checkpoint
+from novic_ros.decoding.conversion import encoder_tokenizer, read_checkpoint
 from novic_ros.decoding.errors import DecodingError
 from novic_ros.decoding.exhaustive import exhaustive_search
 from novic_ros.decoding.generation import GenerationConfig
 from novic_ros.decoding.noun_trie import NounTrie
 from novic_ros.decoding.search import beam_search
+from novic_ros.decoding.tokens import Tokenizer
 from novic_ros.vocabulary import canonical
 
 __all__ = ["Hypothesis", "NounDecoder", "load"]
@@ -67,14 +69,16 @@ def load(path: str | Path, device: str = "auto") -> NounDecoder:
 class NounDecoder:
     """Vectors [B, F] to nouns. Safe to use from several threads."""
 
-    def __init__(self, checkpoint: Checkpoint, device: str = "cpu"):
+    def __init__(self, checkpoint: Checkpoint, device: str = "cpu",
+                 find_tokenizer: FindTokenizer = encoder_tokenizer):
+        """find_tokenizer: asked once, when a guide noun outside the vocabulary comes; by default the encoder's own."""
         self._checkpoint = checkpoint
         self._model = checkpoint.model.to(device).eval()
         self._device = device
         self._row = {canonical(noun): row for row, noun in enumerate(checkpoint.nouns)}
         self._guide = _Guide(checkpoint.nouns, checkpoint.trie)
-        #: nouns -> the embedder's token ids without start and end; needed only for guide nouns outside the vocabulary
-        self.tokenize: Callable[[Sequence[str]], list[list[int]]] | None = None
+        self._find_tokenizer = find_tokenizer
+        self._tokenizer: Tokenizer | None = None
 
     @property
     def width(self) -> int:
@@ -162,7 +166,8 @@ class NounDecoder:
         """A noun outside the vocabulary -> compact ids with the end token, or None."""
         if not key:
             return None
-        if self.tokenize is None:
-            raise DecodingError(f"guide list: {key!r} is outside the vocabulary, and no tokenizer is at hand")
-        return self._checkpoint.vocabulary.compact(self.tokenize([key])[0])
+        vocabulary = self._checkpoint.vocabulary
+        if self._tokenizer is None:
+            self._tokenizer = self._find_tokenizer(self.embedder_spec, vocabulary.tokenizer_size, vocabulary.end_ids)
+        return vocabulary.compact(self._tokenizer.content_tokens([key])[0])
 

@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from novic_ros.embedding.errors import EmbeddingError
 from novic_ros.embedding.preprocess import Preprocessor
-from novic_ros.embedding.tokenizer import Tokenizer
 
 _IMAGES_AT_ONCE = {"cpu": 16}  # bounds memory; other devices take _IMAGES_AT_ONCE_ON_DEVICE
 _IMAGES_AT_ONCE_ON_DEVICE = 128
@@ -172,15 +171,6 @@ class Embedder:
         if not texts:
             return tokenizer(["a"])[:0].long()
         return tokenizer(texts).long()
-
-    def content_tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Texts to the tokenizer's ids of their words alone: no start, end or padding, nothing cut off.
-
-        Raises:
-            EmbeddingError: as `tokenize`.
-        """
-        texts = _checked_texts(texts)
-        return Tokenizer(self._ready_tokenizer()).content_tokens(texts)
 
     def _ready_tokenizer(self) -> Callable[[list[str]], torch.Tensor]:
         with self._lock:

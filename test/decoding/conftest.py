@@ -17,3 +17,15 @@ def reference(root) -> Path:
     if not (folder / "small" / "small.train").is_file():
         pytest.skip("the authors' reference outputs are not here; set NOVIC_REFERENCE to their folder")
     return folder / "small"
+
+
+@pytest.fixture
+def train_file(tmp_path) -> Path:
+    """A checkpoint of a tiny decoder as the authors' code writes them."""
+    from tiny_decoders import tiny_checkpoint
+    from variants import variant
+
+    from novic_ros.decoding.authors_export import write_authors
+
+    write_authors(tmp_path / "tiny.train", tiny_checkpoint(variant("as released")))
+    return tmp_path / "tiny.train"

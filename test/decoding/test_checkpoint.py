@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from test_noun_decoder import NOUNS, tiny_checkpoint
 
 from novic_ros import decoding
@@ -41,30 +40,6 @@ def test_tokenizer_and_trie_come_back(folder, tmp_path):
     assert (load_slim(folder).vocabulary.end_ids, load_slim(folder).vocabulary.tokenizer_size) == ((900,), 0)
     for field in dataclasses.fields(saved.trie):
         np.testing.assert_array_equal(getattr(loaded.trie, field.name), getattr(saved.trie, field.name))
-
-
-def test_version_1_still_loads(folder):
-    """As the first models are: nine fields of architecture, no tokenizer's size, no noun counts in the trie."""
-    weights, path = folder / "decoder.safetensors", folder / "decoder.json"
-    tensors = load_file(weights)
-    del tensors["trie.edge_count"]
-    save_file(tensors, weights)
-    description = json.loads(path.read_text())
-    new = {"tokenizer_size", "end_ids"}
-    description = {key: value for key, value in description.items() if key not in new}
-    nine = ("embed_dim", "vocab_size", "max_tokens", "hidden_dim", "feedfwd_dim", "num_layers", "num_heads",
-            "prefix_length", "dropout")
-    description["architecture"] = {field: description["architecture"][field] for field in nine}
-    description |= {"version": 1, "sha256": hashlib.sha256(weights.read_bytes()).hexdigest()}
-    path.write_text(json.dumps(description))
-
-    loaded, saved = load_slim(folder), tiny_checkpoint()
-    assert loaded.model.arch == saved.model.arch
-    assert loaded.noun_tokens == saved.noun_tokens
-    for field in dataclasses.fields(saved.trie):
-        np.testing.assert_array_equal(getattr(loaded.trie, field.name), getattr(saved.trie, field.name))
-    vectors = torch.randn(3, 6)
-    assert decoding.load(folder, "cpu").decode(vectors) == decoding.NounDecoder(saved).decode(vectors)
 
 
 def test_files_are_readable_as_others_are_and_nothing_else_is_left(folder):
@@ -111,7 +86,7 @@ def test_weights_file_missing(folder):
 
 @pytest.mark.parametrize("change, complaint", [
     (lambda d: d.update(format="something"), "expected the format"),
-    (lambda d: d.update(version=99), "version 1 to 2, found 99"),
+    (lambda d: d.update(version=99), "version 1, found 99"),
     (lambda d: d.pop("nouns"), "fields nouns"),
     (lambda d: d["architecture"].update(hidden_dim=12), "fit together"),
     (lambda d: d["architecture"].update(surprise=1), "fit together"),

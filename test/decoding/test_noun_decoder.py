@@ -19,8 +19,11 @@ VOCABULARY = TokenVocabulary((900, 1, 2, 3, 4, 5, 6, 7),
 TOKENIZER = {"cat": 1, "tea": 2, "pot": 4, "cup": 5, "cats": 6, "tail": 7}
 
 
-def tokenize(texts):
-    return [[TOKENIZER.get(word, 99) for word in text.split()] for text in texts]
+class Words:
+    """A tokenizer of whole words."""
+
+    def content_tokens(self, texts):
+        return [[TOKENIZER.get(word, 99) for word in text.split()] for text in texts]
 
 
 def tiny_checkpoint():
@@ -32,9 +35,7 @@ def tiny_checkpoint():
 
 @pytest.fixture
 def decoder():
-    decoder = NounDecoder(tiny_checkpoint())
-    decoder.tokenize = tokenize
-    return decoder
+    return NounDecoder(tiny_checkpoint(), find_tokenizer=lambda spec, size, special_ids: Words())
 
 
 def texts(decoder, seed=0):
@@ -82,7 +83,7 @@ def test_empty_guide_is_refused(decoder):
 
 
 def test_newcomer_without_tokenizer_says_so():
-    with pytest.raises(DecodingError, match="no tokenizer"):
+    with pytest.raises(DecodingError, match="the tokenizer of its nouns is not at hand: .*nowhere"):
         NounDecoder(tiny_checkpoint()).set_guide(["unicorn"])
 
 

@@ -1,5 +1,6 @@
 """A tiny tokenizer, and decoders that speak its nouns, for the tests of this folder. Their weights mean nothing."""
 
+import torch
 from variants import random_model
 
 from novic_ros.decoding.checkpoint import Checkpoint
@@ -42,3 +43,8 @@ def tiny_checkpoint(arch, nouns=NOUNS, spec=SPEC, provenance=None):
     vocabulary = TokenVocabulary(full_ids, pieces, (END_ID, PAD_ID), SIZE)
     rows = tuple(tuple(vocabulary.compact(ids)) for ids in tokenizer.content_tokens(nouns))
     return Checkpoint(random_model(arch), spec, tuple(nouns), rows, vocabulary, NounTrie.build(rows), provenance or {})
+
+
+def content_of(path):
+    """What an authors' file holds."""
+    return torch.load(path, weights_only=True)

@@ -169,7 +169,7 @@ class MiniBuild:
 
         tokenizer = SimpleTokenizer()
         full = [tokenizer.encode(canonical(noun.text)) for noun in self.nouns]
-        vocabulary = TokenVocabulary.of(full, tokenizer.decoder, end_id=tokenizer.eot_token_id)
+        vocabulary = TokenVocabulary.of(full, tokenizer.decoder, tokenizer.eot_token_id, tokenizer.vocab_size)
         return vocabulary, [vocabulary.compact(ids) for ids in full]
 
     def cache(self) -> EmbeddingCache:
