@@ -17,6 +17,7 @@ from novic_ros.decoding.authors_format import FindTokenizer
 from novic_ros.decoding.candidates import Found, Scorer
 from novic_ros.decoding.checkpoint import Checkpoint
 from novic_ros.decoding.conversion import encoder_tokenizer, read_checkpoint
+from novic_ros.decoding.cpu_decoder import for_cpu
 from novic_ros.decoding.errors import DecodingError
 from novic_ros.decoding.exhaustive import exhaustive_search
 from novic_ros.decoding.generation import GenerationConfig
@@ -73,7 +74,8 @@ class NounDecoder:
                  find_tokenizer: FindTokenizer = encoder_tokenizer):
         """find_tokenizer: asked once, when a guide noun outside the vocabulary comes; by default the encoder's own."""
         self._checkpoint = checkpoint
-        self._model = checkpoint.model.to(device).eval()
+        model = checkpoint.model.to(device).eval()
+        self._model = for_cpu(model) if torch.device(device).type == "cpu" else model
         self._device = device
         self._row = {canonical(noun): row for row, noun in enumerate(checkpoint.nouns)}
         self._guide = _Guide(checkpoint.nouns, checkpoint.trie)

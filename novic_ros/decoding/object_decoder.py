@@ -101,6 +101,7 @@ class ObjectDecoder(nn.Module):
         self.layers = nn.ModuleList(Layer(arch) for _ in range(arch.num_layers))
         self.norm = nn.LayerNorm(width, bias=arch.layer_bias) if arch.layer_norm_first else nn.Identity()
         self.dropout = nn.Dropout(arch.dropout if arch.input_dropout is None else arch.input_dropout)
+        self.read_out: nn.Module | None = None  # a faster way to the logits, see `cpu_decoder.py`
         if randomise:
             self.reset_parameters()
 
@@ -178,8 +179,13 @@ class ObjectDecoder(nn.Module):
             mask[:self.arch.prefix_length, :self.arch.prefix_length] = True
         return mask
 
-    def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        """[..., E] -> [..., V]."""
+    def read_out_weights(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What makes logits of hidden states: weight [V, E], tied to the tokens unless said otherwise, and bias [V]."""
         table = self.tokens.weight if self.output is None else self.output.weight
         bias = None if self.output_bias is None else self.output_bias[:self.arch.vocab_size]
-        return functional.linear(self.norm(x), table[:self.arch.vocab_size], bias)
+        return table[:self.arch.vocab_size], bias
+
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+        """[..., E] -> [..., V]."""
+        x = self.norm(x)
+        return functional.linear(x, *self.read_out_weights()) if self.read_out is None else self.read_out(x)
