@@ -32,7 +32,9 @@ class LabellerError(ValueError):
 class ImageLabeller:
     """Free-form English nouns for images.
 
-    model: the name of a model ("novic_mini") or a folder that holds a decoder, with or without its encoder.
+    model: the name of a model ("novic_mini"), a folder that holds a decoder, with or without its encoder, or an authors'
+        checkpoint file (.train or .model).
+    embedder: spec of the encoder; None for the one beside the decoder, or else the one that the decoder names.
     nouns: the only nouns that may be said; None for the decoder's whole vocabulary.
     top_k: labels kept per image; min_score: lowest score kept, in [0, 1].
     gencfg: how to search, in the grammar of `decoding`; by default a guided beam of at least top_k.
@@ -41,8 +43,9 @@ class ImageLabeller:
     Raises LabellerError. A score is the probability that the decoder gives to the noun's tokens; it is not calibrated.
     """
 
-    def __init__(self, model: str | Path = DEFAULT_MODEL, *, nouns: Sequence[str] | None = None, top_k: int = 5,
-                 min_score: float = 0.0, gencfg: str | None = None, device: str = "auto"):
+    def __init__(self, model: str | Path = DEFAULT_MODEL, *, embedder: str | None = None,
+                 nouns: Sequence[str] | None = None, top_k: int = 5, min_score: float = 0.0, gencfg: str | None = None,
+                 device: str = "auto"):
         if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
             raise LabellerError(f"top_k: expected a whole number of at least 1, got {top_k!r}")
         if not isinstance(min_score, numbers.Real) or not 0 <= min_score <= 1:
@@ -50,15 +53,16 @@ class ImageLabeller:
         self._top_k, self._min_score = top_k, min_score
         self._gencfg = gencfg or (DEFAULT_SEARCH if top_k <= 10 else f"beam_k{top_k}_vnone_gp_t1_a0")
         try:
-            folder = find_model(model)
-            self._decoder = decoding.load(folder, device)
+            source = Path(model) if Path(model).is_file() else find_model(model)
+            self._decoder = decoding.load(source, device)
             self._decoder.decode(torch.empty(0, self._decoder.width), self._gencfg)  # a bad gencfg shows here
-            self._embedder = embedding.load(self._encoder_spec(folder), device)
+            self._embedder = embedding.load(embedder or self._encoder_spec(source), device)
         except (ModelNotFound, decoding.DecodingError, embedding.EmbeddingError) as error:
             raise LabellerError(str(error)) from error
         if self._embedder.width != self._decoder.width:
-            raise LabellerError(f"{folder}: the decoder was trained on vectors of width {self._decoder.width}, but its "
-                                f"encoder {self._embedder.spec} makes vectors of width {self._embedder.width}")
+            raise LabellerError(f"{source}: the decoder was trained on vectors of width {self._decoder.width}, but the "
+                                f"encoder {self._embedder.spec} makes vectors of width {self._embedder.width}; use the "
+                                f"encoder that it was trained for, {self._decoder.embedder_spec}")
         self.model_name = str(model)
         if nouns is not None:
             self.set_nouns(nouns)
@@ -104,10 +108,10 @@ class ImageLabeller:
         """Run once on a grey image, so that the first real frame is not slower than the others."""
         self.label([np.full((480, 640, 3), 127, dtype=np.uint8)])
 
-    def _encoder_spec(self, folder: Path) -> str:
+    def _encoder_spec(self, source: Path) -> str:
         """The spec to load: an encoder beside the decoder is taken from that folder, wherever it lies."""
-        beside = (folder / "open_clip_config.json").exists()
-        return f"local:{folder}" if beside else self._decoder.embedder_spec
+        beside = (source / "open_clip_config.json").exists()
+        return f"local:{source}" if beside else self._decoder.embedder_spec
 
     def _labels(self, hypotheses: Sequence[decoding.Hypothesis], evidence: float | None) -> Labels:
         # A free search may end before its first word; priors may push a score above that of certainty.

@@ -29,7 +29,11 @@ def add_parser(subparsers) -> None:
                         help="write {file: {labels: [{text, score}], evidence}} to FILE; '-' for standard output")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="labels per picture (default %(default)s)")
     parser.add_argument("--min-score", type=float, default=0.0, help="lowest score shown (default %(default)s)")
-    parser.add_argument("--model", default="novic_mini", help="name of a model or its folder (default %(default)s)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--model", default="novic_mini", help="name of a model or its folder (default %(default)s)")
+    which.add_argument("--checkpoint", metavar="FILE", help="an authors' checkpoint file, .train or .model")
+    parser.add_argument("--embedder", metavar="SPEC", help="encoder to use: openclip:ORG/NAME or local:DIR (default: "
+                                                           "the one that belongs to the decoder)")
     parser.add_argument("--nouns", metavar="FILE", help="say only the nouns in this text file, one per line")
     parser.add_argument("--gencfg", help="how to search, for example greedy or beam_k10 (default: a beam of 10)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default %(default)s)")
@@ -47,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
         nouns = read_nouns(args.nouns) if args.nouns else None
-        labeller = ImageLabeller(args.model, nouns=nouns, top_k=args.top, min_score=args.min_score,
-                                 gencfg=args.gencfg, device=args.device)
+        labeller = ImageLabeller(args.checkpoint or args.model, embedder=args.embedder, nouns=nouns, top_k=args.top,
+                                 min_score=args.min_score, gencfg=args.gencfg, device=args.device)
     except (LabellerError, VocabularyError) as error:
         errors.print(f"novic label: {error}")
         return 2

@@ -278,3 +278,45 @@ def test_a_label_is_printed_as_it_is(photo, tiny_model, monkeypatch):
     assert code == 0
     assert "[red]door[/red]" in out
     assert "shelf :bug: [1] 25%" in " ".join(out.split())
+
+
+@pytest.fixture(scope="session")
+def authors_file(tmp_path_factory):
+    """The tiny model's decoder as an authors' checkpoint, for vectors of the tiny encoder."""
+    from tiny_model import write_tiny_decoder
+
+    from novic_ros.decoding import export_checkpoint
+
+    folder = tmp_path_factory.mktemp("authors")
+    write_tiny_decoder(folder / "decoder", embedder_spec="openclip:nobody/nowhere")
+    export_checkpoint(folder / "decoder", folder / "tiny.train")
+    return folder / "tiny.train"
+
+
+def test_an_authors_checkpoint_labels_pictures(authors_file, tiny_model, tmp_path, capsys):
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 70, 3), dtype=np.uint8)).save(picture)
+    given = ["--checkpoint", str(authors_file), "--embedder", f"local:{tiny_model}"]
+    assert main(["label", str(picture), *given, "--json", str(tmp_path / "a.json"), "--quiet"]) == 0
+    assert main(["label", str(picture), "--model", str(tiny_model), "--json", str(tmp_path / "b.json"), "--quiet"]) == 0
+    theirs, ours = (json.loads((tmp_path / name).read_text())[str(picture)]["labels"] for name in ("a.json", "b.json"))
+    canonical_nouns = [label["text"].lower().replace("-", " ") for label in ours]
+    assert [label["text"] for label in theirs] == canonical_nouns and len(theirs) == 5
+    assert capsys.readouterr().err == ""
+
+
+def test_an_encoder_of_another_width_is_named(authors_file, tmp_path, capsys):
+    from tiny_model import write_tiny_decoder
+
+    from novic_ros.decoding import export_checkpoint
+
+    write_tiny_decoder(tmp_path / "wide", width=48, embedder_spec="openclip:nobody/nowhere")
+    export_checkpoint(tmp_path / "wide", tmp_path / "wide.train")
+    encoder = f"local:{tmp_path / 'encoder'}"
+    from tiny_model import write_tiny_encoder
+
+    write_tiny_encoder(tmp_path / "encoder")
+    assert main(["label", "x.png", "--checkpoint", str(tmp_path / "wide.train"), "--embedder", encoder]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert all(part in message for part in ("wide.train", "width 48", encoder, "width 24"))
