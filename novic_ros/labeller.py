@@ -32,8 +32,8 @@ class LabellerError(ValueError):
 class ImageLabeller:
     """Free-form English nouns for images.
 
-    model: the name of a model ("novic_mini"), a folder that holds a decoder, with or without its encoder, or an authors'
-        checkpoint file (.train or .model).
+    model: the name of a model ("novic_mini"), a folder that holds a decoder, with or without its encoder, or an
+        authors' checkpoint file (.train or .model).
     embedder: spec of the encoder; None for the one beside the decoder, or else the one that the decoder names.
     nouns: the only nouns that may be said; None for the decoder's whole vocabulary.
     top_k: labels kept per image; min_score: lowest score kept, in [0, 1].

@@ -98,14 +98,14 @@ class Scorer:
         if guided:
             ends = token == END
             noun[ends] = trie.noun_at[beams.node[owner[ends]]]
-        chosen = _at(logits, owner, token)
         if self.config.guide == "r":
+            chosen = _at(logits, owner, token)
             first = np.flatnonzero(np.diff(owner, prepend=-1))
             peak = np.maximum.reduceat(chosen, first)
-            normaliser = peak + np.log(np.add.reduceat(np.exp(chosen - peak[owner]), first))
+            chosen -= (peak + np.log(np.add.reduceat(np.exp(chosen - peak[owner]), first)))[owner]
         else:
-            normaliser = logits.logsumexp(dim=-1).double().cpu().numpy()
-        score = beams.score[owner] + chosen - normaliser[owner]
+            chosen = _at(logits.log_softmax(dim=-1), owner, token)
+        score = beams.score[owner] + chosen
         if self.vocabulary is None:
             return Candidates(owner, token, node, node, noun, score)
 
