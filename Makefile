@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint train-mini bench clean distclean
+.PHONY: help setup demo test lint train-mini bench bench-decode clean distclean
 
 export PYTHON TORCH
 run := NOVIC_ROOT='$(CURDIR)' && . tools/env.sh &&
@@ -35,6 +35,10 @@ bench: ## run every script in benchmarks/
 	@tools/setup.sh dev
 	@$(run) for script in $(sort $(wildcard benchmarks/*.py)); do \
 	    echo "== $$script"; python "$$script" || exit 1; done
+
+bench-decode: ## time the object decoder beside plain dense beam search
+	@tools/setup.sh dev
+	@$(run) python benchmarks/decode.py
 
 clean: ## remove caches and what demo, builds and tests made
 	rm -rf demo build install log dist *.egg-info .pytest_cache .ruff_cache .hypothesis

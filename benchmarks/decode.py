@@ -15,7 +15,7 @@ from pathlib import Path
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and torch start their threads
 
 import torch
-from dense_beam import dense_beam_search
+from peers.dense_beam import dense_beam_search
 
 from novic_ros import decoding
 from novic_ros.decoding import NounDecoder

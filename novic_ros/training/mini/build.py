@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from novic_ros.decoding import load
 from novic_ros.decoding.checkpoint import Checkpoint, save_slim
 from novic_ros.decoding.noun_trie import NounTrie
 from novic_ros.decoding.object_decoder import Architecture, ObjectDecoder
@@ -205,3 +206,10 @@ class MiniBuild:
         save_slim(self.output, Checkpoint(model, SPEC, tuple(noun.text for noun in self.nouns),
                                           tuple(map(tuple, noun_tokens)), vocabulary, NounTrie.build(noun_tokens),
                                           provenance))
+
+    def reproduced(self, every: int = 20) -> tuple[int, int]:
+        """How many nouns the finished decoder names from their own clean vectors, of every so many: (right, tried)."""
+        decoder = load(self.output, "cpu")
+        tried = range(0, len(self.nouns), every)
+        found = decoder.decode(self.text_space().mean_noun_vectors[list(tried)])
+        return sum(row[0].text == self.nouns[noun].text for noun, row in zip(tried, found)), len(tried)

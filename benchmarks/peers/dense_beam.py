@@ -1,4 +1,4 @@
-"""The peer of `decode.py`: guided beam search the plain way, as section 3.4 of NOVIC reads when coded directly.
+"""The peer of `../decode.py`: guided beam search the plain way, as section 3.4 of NOVIC reads when coded directly.
 
 No key/value cache: every step runs the prefix and all tokens again, for every beam, finished ones too. The guide is a
 mask over beams x nouns, scattered into beams x tokens at each step. Same results as `novic_ros.decoding` where there
