@@ -148,7 +148,7 @@ def test_imports_run_downwards_and_files_say_what_they_are(root):
     assert complaints(root) == []
 
 
-IMPORT_EVERYTHING = """
+HIDE_ROS = """
 import importlib, pathlib, sys
 
 class NoROS:
@@ -158,6 +158,8 @@ class NoROS:
             raise ImportError(f"{name} is hidden by this test")
 
 sys.meta_path.insert(0, NoROS())
+"""
+IMPORT_EVERYTHING = HIDE_ROS + """
 import novic_ros
 
 root = pathlib.Path(novic_ros.__file__).parent
@@ -186,6 +188,14 @@ def run_python(root: Path, code: str) -> str:
 
 def test_everything_but_node_imports_without_ros(root):
     assert int(run_python(root, IMPORT_EVERYTHING).split()[0]) > len(BOTTOM)
+
+
+def test_pictures_are_labelled_without_ros(root):
+    code = HIDE_ROS + f"""
+from novic_ros.cli.main import main
+sys.exit(main(["label", {str(root / "demo_photos" / "castle.jpg")!r}, "--json", "-"]))
+"""
+    assert '"text": "castle"' in run_python(root, code)
 
 
 def test_the_package_itself_loads_nothing_heavy(root):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 from rclpy.serialization import serialize_message
 from robot_harness import jpeg, picture, wait_until
 
@@ -71,13 +75,45 @@ def truncated_jpeg(robot, second):
     robot.compressed(data[: len(data) // 2], second)
 
 
+def huge_header(robot, second):
+    """A PNG that claims 20,000 x 20,000 pixels and holds none."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    robot.compressed(b"\x89PNG\r\n\x1a\n" + chunk, second)
+
+
 BAD_FRAMES = {
+    "empty": ("compressed", lambda robot, second: robot.compressed(b"", second)),
+    "huge header": ("compressed", huge_header),
     "truncated jpeg": ("compressed", truncated_jpeg),
     "no picture at all": ("compressed", lambda robot, second: robot.compressed(b"hello", second)),
     "wrong step": ("raw", lambda robot, second: robot.raw(picture("red"), second, step=7)),
     "unknown encoding": ("raw", lambda robot, second: robot.raw(picture("red"), second, encoding="x-rays")),
     "model raises": ("raw", lambda robot, second: robot.raw(picture("white"), second)),
 }
+
+
+def encoded(image, kind, **options):
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def test_odd_but_whole_pictures_are_labelled(robot):
+    node = robot.start("-p", "image_transport:=compressed")
+    noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    image = Image.fromarray(noise)
+    odd = {
+        "one pixel": encoded(image.resize((1, 1)), "png"),
+        "CMYK": encoded(image.convert("CMYK"), "jpeg"),
+        "16 bits": encoded(Image.fromarray(noise[..., 0].astype(np.uint16) * 257), "png"),
+        "grey": encoded(image.convert("L"), "jpeg"),
+        "animated": encoded(image, "gif", save_all=True, append_images=[image.rotate(90)]),
+    }
+    for second, (kind, data) in enumerate(odd.items(), start=60):
+        robot.compressed(data, second)
+        assert robot.answer("classification", second).results, kind
+    assert "dropped" not in node.output
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -109,7 +145,7 @@ def test_bad_frames_are_counted_and_the_next_good_one_is_labelled(robot, transpo
         assert "cannot bear white" in values["last error"] and "cannot bear white" in message
         assert "cause labeller: RuntimeError: the fake model cannot bear white" in node.output
     else:
-        assert by_cause == {"dropped: image": "2"}
+        assert by_cause == {"dropped: image": "4"}
     assert "frame dropped, cause image: " in node.output
     assert "Traceback" not in node.output
 

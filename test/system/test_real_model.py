@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import numpy as np
 import pytest
-from robot_harness import REPOSITORY
+from robot_harness import REPOSITORY, wait_until
 
 from novic_ros import images
 
@@ -50,3 +51,19 @@ def test_published_labels_are_those_of_the_labeller(robot):
         compare(images.from_file(photo), second)
     assert node.stop() == 0, node.output
     assert "ERROR" not in node.output
+
+
+@pytest.mark.slow
+def test_truncated_weights_are_one_line_and_the_node_lives(robot, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(MODEL, broken)
+    weights = broken / "decoder.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    node = robot.start(
+        "-p", f"model:={broken}", "-p", "device:=cpu", command=[sys.executable, "-m", "novic_ros.node"]
+    )
+    wait_until(lambda: "configure failed" in node.output, "the failed configure", 60.0)
+    _, message, _ = robot.status(lambda level, *_: level == b"\x02", "an error")
+    assert "decoder.safetensors" in message and "truncated" in message
+    assert "Traceback" not in node.output
+    assert node.stop() == 0
