@@ -23,10 +23,7 @@ def dense_beam_search(model: ObjectDecoder, vectors: torch.Tensor, nouns: torch.
     finished = torch.zeros(images, k, dtype=torch.bool)
     fits = torch.ones(images, k, len(nouns), dtype=torch.bool)  # nouns that begin like the beam
     for column in range(model.arch.max_tokens - 1):
-        rows = tokens.flatten(0, 1)
-        padded = torch.cat([rows, torch.zeros(len(rows), 1, dtype=torch.int64)], dim=1)  # the last column is not read
-        logits = model(vectors.repeat_interleave(k, dim=0), padded)[:, -1]  # [B * k, V]
-        logits = logits.view(images, k, width)
+        logits = next_logits(model, vectors.repeat_interleave(k, dim=0), tokens.flatten(0, 1)).view(images, k, width)
         logits = logits.masked_fill(finished[..., None] & (torch.arange(width) != END), -torch.inf)
         logprob = logits.log_softmax(dim=-1) + score[..., None]
 
@@ -43,3 +40,15 @@ def dense_beam_search(model: ObjectDecoder, vectors: torch.Tensor, nouns: torch.
         if finished.all():
             break
     return tokens, score
+
+
+def next_logits(model: ObjectDecoder, vectors: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Logits [R, V] after tokens [R, n], with every position computed anew but only the newest one read out."""
+    x = torch.cat([model.embed_prefix(vectors), model.tokens(tokens)], dim=1)
+    x = x + model.positions[:x.shape[1]]
+    prefix = model.arch.prefix_length
+    mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    mask[:prefix, :prefix] = True
+    for layer in model.layers:
+        x = layer(x, mask)[0]
+    return torch.nn.functional.linear(model.norm(x[:, -1]), *model.read_out_weights())
