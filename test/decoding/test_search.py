@@ -105,6 +105,24 @@ def test_exhaustive_is_exact_where_the_beam_is_not():
         assert 0 < np.exp([one.value for one in every]).sum() <= 1 + 1e-6
 
 
+@pytest.mark.parametrize("name", ["all_k1", "all_k2_gr", "all_k2_vtgt0.5", "all_k2_a0.7"])
+def test_exhaustive_finds_what_the_beam_misses(name):
+    """Many near ties between first tokens, so that a narrow beam often takes the wrong one."""
+    nouns = [(a, b, c, 0) for a in range(1, 7) for b in range(1, 7) for c in (1, 2)]
+    config = GenerationConfig.parse(name)
+    beam = GenerationConfig("beam", config.k, config.prior, config.prior_scale, config.guide, 1.0, config.length_alpha)
+    missed = 0
+    for seed in range(40):
+        model = random_model(seed)
+        model.norm.weight.data.mul_(0.3)
+        vector = torch.nn.functional.normalize(torch.randn(1, WIDTH), dim=-1)
+        found = search(model, vector, nouns, config)[0]
+        weights = float64_weights(model)
+        assert_same(found, reference_search(weights, model.arch, vector[0].double().numpy(), nouns, config), seed)
+        missed += found[0].tokens != search(model, vector, nouns, beam)[0][0].tokens
+    assert missed >= 3
+
+
 def test_batching_changes_nothing():
     model = random_model(3, vocab_size=12, max_tokens=5)
     nouns = [(1, 2, 0), (1, 2, 3, 0), (4, 0), (5, 6, 7, 8, 0), (9, 0), (10, 11, 0)]
