@@ -120,7 +120,7 @@ def test_exhaustive_finds_what_the_beam_misses(name):
         weights = float64_weights(model)
         assert_same(found, reference_search(weights, model.arch, vector[0].double().numpy(), nouns, config), seed)
         missed += found[0].tokens != search(model, vector, nouns, beam)[0][0].tokens
-    assert missed >= 3
+    assert missed > 0
 
 
 def test_batching_changes_nothing():
