@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from novic_ros.vocabulary.hierarchy import Synset, WordNet
@@ -56,11 +56,12 @@ def select_nouns(wordnet: WordNet, zipf: Callable[[str], float],
     dropped: Counter = Counter()
     meanings: dict[str, list[str]] = {}
     required_set = set(required)
+    genera = {lemma.removeprefix("genus ") for lemma in wordnet.senses if lemma.startswith("genus ")}
     for offset, synset in wordnet.synsets.items():
         if offset not in required_set and (synset.kind not in LIMITS or synset.is_instance):
             continue
         for word in synset.words:
-            reason = _word_fault(word, synset, zipf, required=offset in required_set)
+            reason = _word_fault(word, synset, zipf, offset in required_set, wordnet.senses, genera)
             if reason:
                 dropped[reason] += 1
             else:
@@ -90,9 +91,11 @@ def select_nouns(wordnet: WordNet, zipf: Callable[[str], float],
     return sorted(chosen.values(), key=lambda noun: (-noun.zipf, noun.text)), dropped
 
 
-def _word_fault(word: str, synset: Synset, zipf: Callable[[str], float], required: bool) -> str | None:
+def _word_fault(word: str, synset: Synset, zipf: Callable[[str], float], required: bool,
+                lemmas: Container[str], genera: Container[str]) -> str | None:
     """Why this word of this synset is no everyday noun for an object, or None.
 
+    lemmas: all of WordNet's nouns; genera: the names that it knows as a genus; both in lower case.
     A required synset keeps every word that can be spelled, except a Latin name beside an English one.
     """
     if re.search(r"[^A-Za-z \-']", word) or len(canonical(word)) < 3:
@@ -106,9 +109,21 @@ def _word_fault(word: str, synset: Synset, zipf: Callable[[str], float], require
             return "offensive or sexual"
         if INVISIBLE_GLOSS.search(synset.definition):
             return "cannot be seen"
-    first, *rest = word.split()
-    looks_latin = first[0].isupper() and len(rest) <= 1 and all(w.islower() for w in rest) and LATIN_ENDING.search(word)
-    if synset.kind in ("animal", "plant") and looks_latin and (rest or zipf(word) < 2.2) \
-            and not (required and len(synset.words) == 1):
+    if synset.kind in ("animal", "plant") and _looks_latin(word, lemmas, genera) \
+            and (" " in word or zipf(word) < 2.2) and not (required and len(synset.words) == 1):
         return "Latin name"
     return None
+
+
+def _looks_latin(word: str, lemmas: Container[str], genera: Container[str]) -> bool:
+    """A capital, at most one word after it, and a known genus in front or (in lower case) a Latin ending.
+
+    A genus followed by another English noun is none: "Arizona ash" is a tree, though a snake's genus is Arizona.
+    """
+    first, *rest = word.split()
+    if not first[0].isupper() or len(rest) > 1:
+        return False
+    genus, species = first.lower(), rest[0].lower() if rest else None
+    if genus in genera and (species == genus or species not in lemmas):
+        return True
+    return all(w.islower() for w in rest) and bool(LATIN_ENDING.search(word))

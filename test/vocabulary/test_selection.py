@@ -59,6 +59,16 @@ def test_longest_noun():
     assert list(select(("artifact", [words], ""))[0]) == [words]
 
 
+@pytest.mark.parametrize(("word", "is_latin"), [
+    ("Homo sapiens", True), ("Ursus Maritimus", True), ("Lynx lynx", True), ("Lynx rex", True),
+    ("Lynx ash", False),  # "ash" is a noun of its own, so this is a kind of ash
+    ("Vixen brush", False)])
+def test_a_genus_in_front_makes_a_latin_name(word, is_latin):
+    senses = dict.fromkeys(("genus homo", "genus ursus", "genus lynx", "lynx", "ash", word.lower()), ("0",))
+    nouns, dropped = select(("animal", [word], "an animal"), senses=senses)
+    assert (list(nouns), dropped) == (([], {"Latin name": 1}) if is_latin else ([word.lower()], {}))
+
+
 def test_one_word_latin_name_only_where_rare():
     assert select(("plant", ["Begonia"], ""), zipf={"Begonia": 2.1, "begonia": 2.1})[1] == {"Latin name": 1}
     assert list(select(("plant", ["Begonia"], ""), zipf={"Begonia": 2.3, "begonia": 2.3})[0]) == ["begonia"]
