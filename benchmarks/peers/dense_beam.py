@@ -16,19 +16,20 @@ END = 0
 @torch.inference_mode()
 def dense_beam_search(model: ObjectDecoder, vectors: torch.Tensor, nouns: torch.Tensor, k: int) -> tuple:
     """vectors [B, F], nouns int64 [W, C] padded with END -> token ids [B, k, n], scores [B, k], best first."""
-    images, width = len(vectors), model.arch.vocab_size
-    tokens = torch.zeros(images, k, 0, dtype=torch.int64)
-    score = torch.full((images, k), -torch.inf)
+    images, width, device = len(vectors), model.arch.vocab_size, vectors.device
+    tokens = torch.zeros(images, k, 0, dtype=torch.int64, device=device)
+    score = torch.full((images, k), -torch.inf, device=device)
     score[:, 0] = 0.0
-    finished = torch.zeros(images, k, dtype=torch.bool)
-    fits = torch.ones(images, k, len(nouns), dtype=torch.bool)  # nouns that begin like the beam
+    finished = torch.zeros(images, k, dtype=torch.bool, device=device)
+    fits = torch.ones(images, k, len(nouns), dtype=torch.bool, device=device)  # nouns that begin like the beam
+    no_end = torch.arange(width, device=device) != END
     for column in range(model.arch.max_tokens - 1):
         logits = next_logits(model, vectors.repeat_interleave(k, dim=0), tokens.flatten(0, 1)).view(images, k, width)
-        logits = logits.masked_fill(finished[..., None] & (torch.arange(width) != END), -torch.inf)
+        logits = logits.masked_fill(finished[..., None] & no_end, -torch.inf)
         logprob = logits.log_softmax(dim=-1) + score[..., None]
 
         target = torch.where(fits, nouns[:, column].expand(images, k, -1), width)  # [B, k, W]; column V takes the rest
-        allowed = torch.full((images, k, width + 1), -torch.inf)
+        allowed = torch.full((images, k, width + 1), -torch.inf, device=device)
         allowed.scatter_(2, target, 0.0)
         allowed[..., END] = torch.where(finished, 0.0, allowed[..., END])
         score, best = (logprob + allowed[..., :width]).flatten(1).topk(k, dim=1)
@@ -47,7 +48,7 @@ def next_logits(model: ObjectDecoder, vectors: torch.Tensor, tokens: torch.Tenso
     x = torch.cat([model.embed_prefix(vectors), model.tokens(tokens)], dim=1)
     x = x + model.positions[:x.shape[1]]
     prefix = model.arch.prefix_length
-    mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
     mask[:prefix, :prefix] = True
     for layer in model.layers:
         x = layer(x, mask)[0]

@@ -5,12 +5,13 @@
 p is the softmax of logits / t over all V tokens (guide modes n and p) or over those that continue a guide noun (r); q
 is the vocabulary prior; n counts tokens, the end token included. The first token is never the end token. This file
 chooses nothing: it lists and scores.
-Shapes: R beams, n candidates, V token vocabulary.
+Shapes: R beams, n candidates, L positions of a beam, prefix included, V token vocabulary.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from novic_ros.decoding.generation import GenerationConfig
 from novic_ros.decoding.noun_trie import NounTrie
 from novic_ros.decoding.tokens import END
 
-__all__ = ["Beams", "Candidates", "Found", "Scorer"]
+__all__ = ["Beams", "Candidates", "Found", "Readings", "Scorer"]
 
 NOWHERE = -1
 
@@ -58,17 +59,30 @@ class Beams:
     vocabulary_node: np.ndarray  # int64 [R]
     score: np.ndarray  # float64 [R]
     tokens: list[tuple[int, ...]]  # [R], content so far
+    path: np.ndarray  # int64 [R, L], slots of the beam's positions; the last is -1 until it is computed
 
     @classmethod
-    def roots(cls, images: int) -> Beams:
-        zeros = np.zeros(images, dtype=np.int64)
-        return cls(np.arange(images), zeros, zeros, np.zeros(images), [()] * images)
+    def roots(cls, paths: np.ndarray) -> Beams:
+        """One empty beam per image; paths int64 [B, P], slots of the images' prefixes."""
+        zeros = np.zeros(len(paths), dtype=np.int64)
+        return cls(np.arange(len(paths)), zeros, zeros, np.zeros(len(paths)), [()] * len(paths), paths)
 
     def extended(self, grown: Candidates, kept: np.ndarray) -> Beams:
         """The beams that the candidates in rows `kept` (none of them an end) make."""
         owner = grown.owner[kept]
         tokens = [(*self.tokens[beam], token) for beam, token in zip(owner.tolist(), grown.token[kept].tolist())]
-        return Beams(self.image[owner], grown.node[kept], grown.vocabulary_node[kept], grown.score[kept], tokens)
+        path = np.concatenate([self.path[owner], np.full((len(owner), 1), NOWHERE)], axis=1)
+        return Beams(self.image[owner], grown.node[kept], grown.vocabulary_node[kept], grown.score[kept], tokens, path)
+
+
+class Readings(Protocol):
+    """What a scorer needs to know of computed positions (`positions.py`)."""
+
+    def at(self, slots: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+        """Readings of tokens [n] at slots [n], float64 [n]."""
+
+    def newest(self) -> torch.Tensor:
+        """All readings of the last pass, [R, V]."""
 
 
 class Scorer:
@@ -83,13 +97,17 @@ class Scorer:
         if self.vocabulary is not None:
             self.edge_bonus = -config.prior_scale * self.vocabulary.log_prior(config.prior)
 
-    def grow(self, beams: Beams, logits: torch.Tensor) -> Candidates:
-        """All candidates of R beams, from logits float32 [R, V]; free search gives the k + 1 likeliest of each beam."""
+    def readings(self, logits: torch.Tensor) -> torch.Tensor:
+        """What is kept of logits float32 [R, V]: log-probabilities, or in guide mode r logits, at the temperature."""
         if self.config.temperature != 1:
             logits = logits / self.config.temperature
+        return logits if self.config.guide == "r" else logits.log_softmax(dim=-1)
+
+    def grow(self, beams: Beams, readings: Readings) -> Candidates:
+        """All candidates of R beams whose positions are computed; free search gives the k likeliest of each beam."""
         trie = self.guide or self.vocabulary
         if trie is None:
-            return self._grow_freely(beams, logits)
+            return self._grow_freely(beams, readings.newest())
         guided = trie is self.guide
         owner, edge = trie.edges_of(beams.node if guided else beams.vocabulary_node)
         token = trie.edge_token[edge].astype(np.int64)
@@ -98,13 +116,11 @@ class Scorer:
         if guided:
             ends = token == END
             noun[ends] = trie.noun_at[beams.node[owner[ends]]]
+        chosen = readings.at(beams.path[owner, -1], token)
         if self.config.guide == "r":
-            chosen = _at(logits, owner, token)
             first = np.flatnonzero(np.diff(owner, prepend=-1))
             peak = np.maximum.reduceat(chosen, first)
             chosen -= (peak + np.log(np.add.reduceat(np.exp(chosen - peak[owner]), first)))[owner]
-        else:
-            chosen = _at(logits.log_softmax(dim=-1), owner, token)
         score = beams.score[owner] + chosen
         if self.vocabulary is None:
             return Candidates(owner, token, node, node, noun, score)
@@ -127,20 +143,13 @@ class Scorer:
         noun = int(self.guide.noun_at[node])
         return None if noun < 0 else noun
 
-    def _grow_freely(self, beams: Beams, logits: torch.Tensor) -> Candidates:
-        logprob = logits.log_softmax(dim=-1)
+    def _grow_freely(self, beams: Beams, logprob: torch.Tensor) -> Candidates:
         if not beams.tokens[0]:
-            logprob[:, END] = -torch.inf  # nothing is no noun
+            nothing = torch.tensor([END], device=logprob.device)  # is no noun
+            logprob = logprob.index_fill(1, nothing, -torch.inf)
         count = min(self.config.k, logprob.shape[1] - 1)
         best, token = logprob.topk(count, dim=-1)
         owner = np.repeat(np.arange(len(beams.tokens)), count)
         nowhere = np.full(len(owner), NOWHERE)
         score = beams.score[owner] + best.double().cpu().numpy().ravel()
         return Candidates(owner, token.cpu().numpy().ravel(), nowhere, nowhere, nowhere, score)
-
-
-def _at(logits: torch.Tensor, owner: np.ndarray, token: np.ndarray) -> np.ndarray:
-    """logits[owner, token] as float64 [n]."""
-    rows = torch.from_numpy(owner).to(logits.device)
-    columns = torch.from_numpy(token).to(logits.device)
-    return logits[rows, columns].double().cpu().numpy()

@@ -13,8 +13,9 @@ import heapq
 import numpy as np
 import torch
 
-from novic_ros.decoding.candidates import Beams, Candidates, Found, Scorer
+from novic_ros.decoding.candidates import Candidates, Found, Scorer
 from novic_ros.decoding.object_decoder import ObjectDecoder
+from novic_ros.decoding.positions import Positions
 from novic_ros.decoding.search import beam_search
 
 __all__ = ["exhaustive_search"]
@@ -29,14 +30,13 @@ def exhaustive_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Score
     best = [_Best(found, scorer.config.k) for found in beam_search(model, vectors, scorer, end_full_nouns=True)]
     bound = _Bound(scorer)
     for image in range(len(vectors)):
-        root = Beams.roots(1)
-        state, logits = model.start(vectors[image:image + 1])
-        waiting = [(state, logits, root, 1)]  # last in, first out: depth first, likeliest branches first
+        positions = Positions(model, vectors[image:image + 1], scorer, rows=ROWS, alive=model.arch.max_tokens)
+        waiting = [(positions.roots(), 1, positions.used)]  # last in, first out: depth first, likeliest branches first
         while waiting:
-            state, logits, beams, column = waiting.pop()
-            if logits is None:
-                state, logits = _advance(model, state, beams)
-            grown = scorer.grow(beams, logits)
+            beams, column, used = waiting.pop()
+            positions.rewind(used)  # what was computed since then was for branches that are done
+            beams = positions.append(beams, model.arch.max_tokens - column + 1)
+            grown = scorer.grow(beams, positions)
             ends = np.flatnonzero(grown.is_end)
             for row, value in zip(ends, scorer.value(grown.score[ends], column)):
                 best[image].offer(Found(beams.tokens[grown.owner[row]], int(grown.noun[row]), float(value)))
@@ -46,16 +46,8 @@ def exhaustive_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Score
             kept = kept[np.argsort(-promising[kept], kind="stable")]
             for begin in reversed(range(0, len(kept), ROWS)):
                 part = kept[begin:begin + ROWS]
-                waiting.append(((state, grown.owner[part]), None, beams.extended(grown, part), column + 1))
+                waiting.append((beams.extended(grown, part), column + 1, positions.used))
     return [one.ranked() for one in best]
-
-
-def _advance(model: ObjectDecoder, source, beams: Beams):
-    """Compute the positions of beams whose parents are rows of an earlier state."""
-    state, parents = source
-    device = state.keys[0].device
-    tokens = torch.tensor([tokens[-1] for tokens in beams.tokens], device=device)
-    return model.advance(state, torch.from_numpy(parents).to(device), tokens)
 
 
 class _Best:

@@ -6,6 +6,7 @@ The guide list can be replaced while other threads decode: a new trie is built f
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from novic_ros.decoding.candidates import Found, Scorer
 from novic_ros.decoding.checkpoint import Checkpoint
 from novic_ros.decoding.conversion import encoder_tokenizer, read_checkpoint
 from novic_ros.decoding.cpu_decoder import for_cpu
+from novic_ros.decoding.cuda_decoder import CudaDecoder
 from novic_ros.decoding.errors import DecodingError
 from novic_ros.decoding.exhaustive import exhaustive_search
 from novic_ros.decoding.generation import GenerationConfig
@@ -75,7 +77,9 @@ class NounDecoder:
         """find_tokenizer: asked once, when a guide noun outside the vocabulary comes; by default the encoder's own."""
         self._checkpoint = checkpoint
         model = checkpoint.model.to(device).eval()
-        self._model = for_cpu(model) if torch.device(device).type == "cpu" else model
+        kind = torch.device(device).type
+        self._model = for_cpu(model) if kind == "cpu" else CudaDecoder(model) if kind == "cuda" else model
+        self._turn = self._model.lock if isinstance(self._model, CudaDecoder) else contextlib.nullcontext()
         self._device = device
         self._row = {canonical(noun): row for row, noun in enumerate(checkpoint.nouns)}
         self._guide = _Guide(checkpoint.nouns, checkpoint.trie)
@@ -152,8 +156,9 @@ class NounDecoder:
             raise DecodingError("decode: expected finite vectors, got NaN or infinity")
         guide = self._guide
         find = exhaustive_search if config.method == "all" else beam_search
-        found = find(self._model, vectors.to(self._device, torch.float32),
-                     Scorer(config, guide.trie, self._checkpoint.trie))
+        with self._turn:
+            found = find(self._model, vectors.to(self._device, torch.float32),
+                         Scorer(config, guide.trie, self._checkpoint.trie))
         return [self._hypotheses(rows, guide.nouns) for rows in found]
 
     def _hypotheses(self, rows: Sequence[Found], nouns: Sequence[str]) -> list[Hypothesis]:

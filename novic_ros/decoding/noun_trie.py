@@ -117,6 +117,11 @@ class NounTrie:
         return np.log(self.edge_count / np.repeat(total, np.diff(self.first_edge)))
 
     @cached_property
+    def tokens_below(self) -> np.ndarray:
+        """int64 [M]: how many tokens lie below a node, end tokens not counted."""
+        return self.fold_up((self.edge_token != END).astype(np.float64), np.add).astype(np.int64)
+
+    @cached_property
     def shortest(self) -> np.ndarray:
         """float64 [M]: fewest tokens from a node to the end of a noun below it, end token included."""
         return self.fold_up(np.ones(len(self.edge_token)), np.minimum)
@@ -129,7 +134,7 @@ class NounTrie:
     def fold_up(self, edge_value: np.ndarray, choose: np.ufunc) -> np.ndarray:
         """The least or greatest sum of edge values from each node to the end of a noun below it, float64 [M].
 
-        choose: np.minimum or np.maximum.
+        choose: np.minimum or np.maximum; with np.add, the sum over all edges below each node.
         """
         value = np.zeros(len(self.noun_at) + 1)  # the last stays 0: where end edges lead
         for nodes in reversed(self._levels):

@@ -5,11 +5,13 @@ follow; the prefix block attends to itself in both directions, tokens attend to 
 As released: pre-norm layers without biases, exact GELU, output layer tied to the token table. `architecture.py` lists
 what else is possible. There is no start token: the last prefix position predicts the first token.
 
-`forward` is for training (all columns at once), `start` and `advance` are for search (one column at a time, with cached
-keys and values). This file is NOT a search: it never chooses a token, and knows neither nouns nor strings.
+`forward` is for training (all columns at once). `start` and `advance` are for search: every position that they compute
+keeps its keys and values in a slot of a cache, and a new position is told the slots that it sees. So prefixes are
+computed once and shared, and a search moves numbers, not tensors. This file is NOT a search: it never chooses a token,
+and knows neither nouns nor strings.
 
-Shapes: B images, R beams over all images, F embedding width, P prefix length, E hidden width, C token columns,
-V token vocabulary, H attention heads, D = E / H, S cached positions.
+Shapes: B images, N positions computed together, F embedding width, P prefix length, E hidden width, C token columns,
+V token vocabulary, H attention heads, D = E / H, S positions that one position sees.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from torch import nn
 from novic_ros.decoding.architecture import Architecture
 from novic_ros.decoding.prefix_mlp import ACTIVATIONS, GAINS, make_prefix, reset_prefix
 
-__all__ = ["Architecture", "DecoderState", "ObjectDecoder"]
+__all__ = ["Architecture", "ObjectDecoder", "PositionCache"]
 
 
 class Layer(nn.Module):
@@ -49,24 +51,36 @@ class Layer(nn.Module):
         self._norm_first = arch.layer_norm_first
         self._activation = ACTIVATIONS[arch.layer_activation]
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None,
-                past: tuple[torch.Tensor, torch.Tensor] | None = None) -> tuple[torch.Tensor, ...]:
-        """x [R, T, E] -> the same, and all keys and values [R, H, S, D].
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """x [B, T, E] -> the same, and what others need to attend to it: keys and values [B, T, 2E].
 
-        mask: bool [T, S], True where position t may see position s; None lets every position see all.
-        past: keys and values of earlier positions, which come before those of x.
+        mask: bool [T, T], True where position t may see position s; None lets every position see all.
         """
-        rows, length, _ = x.shape
-        projected = self.qkv(self.norm1(x) if self._norm_first else x)
-        q, k, v = projected.view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        if past is not None:
-            k, v = torch.cat([past[0], k], dim=2), torch.cat([past[1], v], dim=2)
+        projected = self.qkv(self.norm1(x) if self._norm_first else x)  # [B, T, 3E]
+        q, k, v = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # [B, H, T, D] each
         attended = functional.scaled_dot_product_attention(
             q, k, v, attn_mask=mask, dropout_p=self.dropout.p if self.training else 0.0)
-        x = self._add(x, self.out(attended.transpose(1, 2).flatten(2)), self.scale1, self.norm1)
+        return self._after_attention(x, attended.transpose(1, 2).flatten(2)), projected[..., x.shape[-1]:]
+
+    def step(self, x: torch.Tensor, cached: torch.Tensor, slots: torch.Tensor, seen: torch.Tensor,
+             mask: torch.Tensor) -> torch.Tensor:
+        """New positions x [N, E] -> the same; keys and values go to, and come from, `cached` [slots, 2E].
+
+        slots: int64 [N], where each is kept. seen: int64 [N * S], slots that each sees, its own included.
+        mask: float [N, 1, 1, S] added to the attention, -inf where `seen` is padding.
+        """
+        rows, width = x.shape
+        projected = self.qkv(self.norm1(x) if self._norm_first else x)  # [N, 3E]
+        cached.index_copy_(0, slots, projected[:, width:])
+        k, v = cached.index_select(0, seen).view(rows, -1, 2, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        q = projected[:, :width].view(rows, self.heads, 1, -1)
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self._after_attention(x, attended.flatten(1))
+
+    def _after_attention(self, x: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+        x = self._add(x, self.out(attended), self.scale1, self.norm1)
         fed = self.down(self.dropout(self._activation(self.up(self.norm2(x) if self._norm_first else x))))
-        x = self._add(x, fed, self.scale1 if self.scale2 is None else self.scale2, self.norm2)
-        return x, k, v
+        return self._add(x, fed, self.scale1 if self.scale2 is None else self.scale2, self.norm2)
 
     def _add(self, x: torch.Tensor, branch: torch.Tensor, scale: torch.Tensor | None, norm: nn.Module) -> torch.Tensor:
         branch = self.dropout(branch)
@@ -76,11 +90,14 @@ class Layer(nn.Module):
 
 
 @dataclass(frozen=True)
-class DecoderState:
-    """Keys and values of all positions so far, one row per beam; `keys[layer]` and `values[layer]` are [R, H, S, D]."""
+class PositionCache:
+    """Keys and values of every position computed so far: per layer float [slots, 2E], written in place."""
 
-    keys: tuple[torch.Tensor, ...]
-    values: tuple[torch.Tensor, ...]
+    layers: tuple[torch.Tensor, ...]
+
+    @property
+    def slots(self) -> int:
+        return len(self.layers[0])
 
 
 class ObjectDecoder(nn.Module):
@@ -142,31 +159,45 @@ class ObjectDecoder(nn.Module):
         x = self.dropout(x + self.positions[:length])
         mask = self._mask(length, x.device)
         for layer in self.layers:
-            x, _, _ = layer(x, mask)
+            x, _ = layer(x, mask)
         return self._logits(x[:, self.arch.prefix_length - 1:])
 
-    def start(self, vectors: torch.Tensor) -> tuple[DecoderState, torch.Tensor]:
-        """Run the P prefix positions once per image: vectors [B, F] -> state with B rows, first-token logits [B, V]."""
+    def new_cache(self, slots: int) -> PositionCache:
+        """Memory for so many positions: P for every image, and one for every token that `advance` appends."""
+        like = self.positions
+        return PositionCache(tuple(torch.empty(slots, 2 * self.arch.hidden_dim, dtype=like.dtype, device=like.device)
+                                   for _ in self.layers))
+
+    def start(self, vectors: torch.Tensor, cache: PositionCache) -> torch.Tensor:
+        """Run the P prefix positions of every image: vectors [B, F] -> first-token logits [B, V].
+
+        Those of image b take slots b * P to b * P + P - 1.
+        """
         length = self.arch.prefix_length
         x = self.embed_prefix(vectors) + self.positions[:length]
         mask = self._mask(length, x.device) if self.arch.strictly_causal else None
-        keys, values = [], []
-        for layer in self.layers:
-            x, k, v = layer(x, mask)
-            keys.append(k)
-            values.append(v)
-        return DecoderState(tuple(keys), tuple(values)), self._logits(x[:, -1])
+        for layer, cached in zip(self.layers, cache.layers):
+            x, keys_values = layer(x, mask)
+            cached[:len(vectors) * length] = keys_values.flatten(0, 1)
+        return self._logits(x[:, -1])
 
-    def advance(self, state: DecoderState, parents: torch.Tensor,
-                tokens: torch.Tensor) -> tuple[DecoderState, torch.Tensor]:
-        """Append tokens int64 [R] to the beams in rows parents int64 [R] of `state` -> new state, logits [R, V]."""
-        x = self.tokens(tokens)[:, None] + self.positions[state.keys[0].shape[2]]  # [R, 1, E]
-        keys, values = [], []
-        for layer, old_keys, old_values in zip(self.layers, state.keys, state.values):
-            x, k, v = layer(x, past=(old_keys[parents], old_values[parents]))
-            keys.append(k)
-            values.append(v)
-        return DecoderState(tuple(keys), tuple(values)), self._logits(x[:, -1])
+    def advance(self, cache: PositionCache, tokens: torch.Tensor, paths: torch.Tensor,
+                lengths: torch.Tensor) -> torch.Tensor:
+        """Compute N token positions: tokens int64 [N] -> logits [N, V] for what follows each.
+
+        paths: int64 [N, S], slots of the positions that each sees, in their order, from the prefix to the position
+        itself, then padding. lengths: int64 [N], how many of a path are no padding. A path may hold slots of positions
+        that are computed in the same call. These three come from the CPU.
+        """
+        tokens, paths, lengths = (given.to(self.positions.device) for given in (tokens, paths, lengths))
+        place = lengths - 1
+        padding = torch.arange(paths.shape[1], device=paths.device) >= lengths[:, None]
+        mask = torch.zeros(paths.shape, device=paths.device).masked_fill_(padding, -torch.inf)[:, None, None]
+        slots, seen = paths.gather(1, place[:, None])[:, 0], paths.masked_fill(padding, 0).flatten()
+        x = self.tokens(tokens) + self.positions[place]  # [N, E]
+        for layer, cached in zip(self.layers, cache.layers):
+            x = layer.step(x, cached, slots, seen, mask)
+        return self._logits(x)
 
     def embed_prefix(self, vectors: torch.Tensor) -> torch.Tensor:
         """[B, F] -> [B, P, E], without positions."""

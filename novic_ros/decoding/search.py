@@ -5,8 +5,8 @@ depend on the number of nouns. Finished beams compete with live ones and leave w
 fills every token column needs no end token, as in the authors' code. Greedy search is a beam of one.
 
 This file is NOT the model (`object_decoder.py`) and knows no strings. Exhaustive search is in `exhaustive.py`; how a
-candidate is scored, for both, is in `candidates.py`.
-Shapes: B images, R live beams over all images, V token vocabulary.
+candidate is scored, for both, is in `candidates.py`, what is computed when in `positions.py`.
+Shapes: B images, R live beams over all images.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from novic_ros.decoding.candidates import Beams, Found, Scorer
+from novic_ros.decoding.candidates import Found, Scorer
 from novic_ros.decoding.object_decoder import ObjectDecoder
+from novic_ros.decoding.positions import Positions
 
 __all__ = ["beam_search"]
 
@@ -32,10 +33,10 @@ def beam_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Scorer, *,
     if not len(vectors):
         return finished
     columns = model.arch.max_tokens - 1 + end_full_nouns
-    beams = Beams.roots(len(vectors))
-    state, logits = model.start(vectors)
+    positions = Positions(model, vectors, scorer, rows=len(vectors) * k, alive=columns)
+    beams = positions.roots()
     for column in range(1, columns + 1):
-        grown = scorer.grow(beams, logits)
+        grown = scorer.grow(beams, positions)
         value = scorer.value(grown.score, column)
         kept = _best_per_image(beams.image[grown.owner], value, finished, k)
         ends = grown.is_end[kept]
@@ -44,12 +45,10 @@ def beam_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Scorer, *,
             finished[beams.image[beam]].append(Found(beams.tokens[beam], int(grown.noun[candidate]),
                                                      float(value[candidate])))
         kept = kept[~ends]
-        parents = grown.owner[kept]
         beams = beams.extended(grown, kept)
         if not len(kept) or column == columns:
             break
-        state, logits = model.advance(state, torch.from_numpy(parents).to(logits.device),
-                                      torch.from_numpy(grown.token[kept]).to(logits.device))
+        beams = positions.append(beams, columns - column)
 
     for beam, value in enumerate(scorer.value(beams.score, columns)):  # nouns that fill every column have no end token
         noun = scorer.noun_ending_at(beams.node[beam])

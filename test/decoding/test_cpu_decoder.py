@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import torch
+from stepping import Stepper
 
 from novic_ros.decoding import cpu_decoder
 from novic_ros.decoding.object_decoder import Architecture, ObjectDecoder
@@ -25,15 +26,14 @@ def packed_or_skip(model):
 @torch.inference_mode()
 def test_same_logits_in_every_step(model):
     packed = packed_or_skip(model)
-    assert isinstance(packed.layers[0].qkv, cpu_decoder.PackedLinear)
+    assert isinstance(packed.layers[0].layer.qkv, cpu_decoder.PackedLinear)
     vectors = torch.randn(5, 384)
-    state, expected = model.start(vectors)
-    packed_state, found = packed.start(vectors)
+    expected, found = Stepper(model, vectors), Stepper(packed, vectors)
     for _ in range(5):
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-5)
-        parents, tokens = torch.randint(len(expected), (7,)), torch.randint(700, (7,))
-        state, expected = model.advance(state, parents, tokens)
-        packed_state, found = packed.advance(packed_state, parents, tokens)
+        torch.testing.assert_close(found.logits, expected.logits, atol=1e-4, rtol=1e-5)
+        parents, tokens = torch.randint(len(expected.logits), (7,)), torch.randint(700, (7,))
+        expected.advance(parents, tokens)
+        found.advance(parents, tokens)
 
 
 def test_the_given_decoder_is_left_as_it_was(model):
@@ -46,7 +46,7 @@ def test_the_given_decoder_is_left_as_it_was(model):
 def test_a_machine_where_it_differs_runs_unchanged(model, monkeypatch, caplog):
     packed_or_skip(model)
     right = cpu_decoder.PackedLinear.forward
-    monkeypatch.setattr(cpu_decoder.PackedLinear, "forward", lambda self, x: right(self, x) * 1.01)
+    monkeypatch.setattr(cpu_decoder.PackedLinear, "forward", lambda *given: right(*given) * 1.01)
     with caplog.at_level(logging.INFO):
         assert cpu_decoder.for_cpu(model) is model
     assert "differs by" in caplog.text

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from reference_search import float64_weights, reference_logits
+from stepping import Stepper
 
 from novic_ros.decoding import DecodingError
 from novic_ros.decoding.object_decoder import Architecture, ObjectDecoder
@@ -23,11 +24,8 @@ def test_all_ways_to_logits_agree(model):
     targets = torch.randint(0, 17, (5, 6))
     with torch.inference_mode():
         whole = model(vectors, targets)
-        state, logits = model.start(vectors)
-        stepwise = [logits]
-        for column in range(5):
-            state, logits = model.advance(state, torch.arange(5), targets[:, column])
-            stepwise.append(logits)
+        steps = Stepper(model, vectors)
+        stepwise = [steps.logits] + [steps.advance(torch.arange(5), targets[:, column]) for column in range(5)]
     assert whole.shape == (5, 6, 17)
     torch.testing.assert_close(torch.stack(stepwise, 1), whole, atol=2e-5, rtol=0)
 
@@ -41,10 +39,27 @@ def test_all_ways_to_logits_agree(model):
 def test_advance_follows_parents(model):
     vectors = torch.randn(3, 10)
     with torch.inference_mode():
-        state, _ = model.start(vectors)
-        _, logits = model.advance(state, torch.tensor([2, 0, 2]), torch.tensor([5, 6, 7]))
+        logits = Stepper(model, vectors).advance(torch.tensor([2, 0, 2]), torch.tensor([5, 6, 7]))
         expected = model(vectors[[2, 0, 2]], torch.tensor([[5, 0], [6, 0], [7, 0]]))[:, 1]
     torch.testing.assert_close(logits, expected, atol=2e-5, rtol=0)
+
+
+def test_several_tokens_of_one_row_in_one_call(model):
+    vectors, targets = torch.randn(2, 10), torch.tensor([[5, 6, 7, 0], [8, 9, 0, 0]])
+    with torch.inference_mode():
+        cache = model.new_cache(2 * 4 + 6)
+        first = model.start(vectors, cache)
+        one, two = [0, 1, 2, 3], [4, 5, 6, 7]
+        padding = 13  # never written: it may hold anything
+        paths = torch.tensor([[*one, 8, padding, padding], [*one, 8, 9, padding], [*one, 8, 9, 10],
+                              [*two, 11, padding, padding], [*two, 11, 12, padding]])
+        for layer in cache.layers:
+            layer[padding] = torch.nan
+        logits = model.advance(cache, torch.tensor([5, 6, 7, 8, 9]), paths, torch.tensor([5, 6, 7, 5, 6]))
+        expected = model(vectors, targets)
+    torch.testing.assert_close(first, expected[:, 0], atol=2e-5, rtol=0)
+    torch.testing.assert_close(logits[:3], expected[0, 1:], atol=2e-5, rtol=0)
+    torch.testing.assert_close(logits[3:], expected[1, 1:3], atol=2e-5, rtol=0)
 
 
 def test_later_targets_never_reach_earlier_columns(model):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from reference_network import float64_weights, reference_logits
+from stepping import Stepper
 from variants import SIZES, VARIANTS, random_model, variant
 
 from novic_ros.decoding import DecodingError
@@ -22,11 +23,9 @@ def test_cached_steps_teacher_forcing_and_the_reference_agree(name, record_prope
     targets = torch.randint(0, arch.vocab_size, (4, arch.max_tokens))
     with torch.inference_mode():
         whole = model(vectors, targets)
-        state, logits = model.start(vectors)
-        stepwise = [logits]
-        for column in range(arch.max_tokens - 1):
-            state, logits = model.advance(state, torch.arange(4), targets[:, column])
-            stepwise.append(logits)
+        steps = Stepper(model, vectors)
+        stepwise = [steps.logits, *(steps.advance(torch.arange(4), targets[:, column])
+                                    for column in range(arch.max_tokens - 1))]
     assert whole.shape == (4, arch.max_tokens, arch.vocab_size)
     weights = float64_weights(model)
     expected = np.array([[reference_logits(weights, arch, vector, row[:column]) for column in range(arch.max_tokens)]

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as functional
 from reference_network import AuthorsNetwork
 from safetensors.torch import load_file
+from stepping import Stepper
 
 from novic_ros import decoding
 from novic_ros.decoding.authors_export import write_authors
@@ -135,12 +136,12 @@ def test_teacher_forced_logits(checkpoint, tensors):
 @torch.inference_mode()
 def test_first_token_and_cached_steps(checkpoint, tensors):
     model, vectors, targets = checkpoint.model, tensors["embeds"][:32], tensors["forward.target"][:16]
-    state, logits = model.start(vectors)
-    assert deviation(logits, tensors["forward_first_token.logits"], "first token") < LOGIT_TOLERANCE
+    first = Stepper(model, vectors).logits
+    assert deviation(first, tensors["forward_first_token.logits"], "first token") < LOGIT_TOLERANCE
     worst = 0.0
-    state, _ = model.start(vectors[:16])
+    steps = Stepper(model, vectors[:16])
     for column in range(1, targets.shape[1]):
-        state, logits = model.advance(state, torch.arange(16), targets[:, column - 1])
+        logits = steps.advance(torch.arange(16), targets[:, column - 1])
         expected = tensors["forward_nomask.logits_first16"][:, column]
         worst = max(worst, (logits - expected).abs().max().item())
     print(f"cached steps: largest deviation {worst:.2e}")

@@ -27,7 +27,7 @@ def nouns():
 
 def rank_of_first_token(model, vectors, tokens):
     """How many tokens the untrained decoder likes better than the noun's own first, averaged over the nouns."""
-    _, logits = model.eval().start(vectors)
+    logits = model.eval()(vectors, torch.zeros(len(vectors), model.arch.max_tokens, dtype=torch.int64))[:, 0]
     own = logits.gather(1, torch.tensor(tokens)[:, :1])
     return (logits > own).sum(1).float().mean().item()
 
