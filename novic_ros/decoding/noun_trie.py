@@ -76,8 +76,9 @@ class NounTrie:
 
     def edges_of(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All edges that leave `nodes` int [R], one after another: (row of `nodes`, edge), each int64 [n]."""
-        begin = self.first_edge[nodes].astype(np.int64)
-        count = self.first_edge[nodes + 1] - begin
+        begin, count = self.first_edge[nodes], self.degree[nodes]
+        if len(nodes) == 1:
+            return np.zeros(count[0], dtype=np.int64), np.arange(begin[0], begin[0] + count[0], dtype=np.int64)
         owner = np.repeat(np.arange(len(nodes)), count)
         edge = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count - begin, count)
         return owner, edge
@@ -97,24 +98,28 @@ class NounTrie:
         return self._log_token_prior if kind == "tok" else self._log_noun_prior
 
     @cached_property
+    def degree(self) -> np.ndarray:
+        """int32 [M]: how many edges leave a node."""
+        return np.diff(self.first_edge)
+
+    @cached_property
     def _stride(self) -> int:
         return int(self.edge_token.max()) + 2
 
     @cached_property
     def _edge_key(self) -> np.ndarray:
         """int64 [X], rising: one number for (node, token)."""
-        node = np.repeat(np.arange(len(self.noun_at), dtype=np.int64), np.diff(self.first_edge))
+        node = np.repeat(np.arange(len(self.noun_at), dtype=np.int64), self.degree)
         return node * self._stride + self.edge_token
 
     @cached_property
     def _log_token_prior(self) -> np.ndarray:
-        degree = np.diff(self.first_edge)
-        return -np.log(np.repeat(degree, degree).astype(np.float64))
+        return -np.log(np.repeat(self.degree, self.degree).astype(np.float64))
 
     @cached_property
     def _log_noun_prior(self) -> np.ndarray:
         total = np.add.reduceat(self.edge_count.astype(np.float64), self.first_edge[:-1])
-        return np.log(self.edge_count / np.repeat(total, np.diff(self.first_edge)))
+        return np.log(self.edge_count / np.repeat(total, self.degree))
 
     @cached_property
     def tokens_below(self) -> np.ndarray:

@@ -9,6 +9,7 @@ Shapes: B images, R beams, N positions of one pass, L positions of a path so far
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +22,7 @@ from novic_ros.decoding.tokens import END
 __all__ = ["Positions"]
 
 AHEAD_ROWS = 64  # positions of one pass at most, when any of them is not asked for yet
-AHEAD_BELOW = 4  # all that follows a beam is computed if it is no more than this; a single next token always is
+AHEAD_BELOW = 12  # all that follows a beam is computed if it is no more than this; a single next token always is
 
 
 @dataclass(frozen=True)
@@ -99,28 +100,35 @@ class Positions:
 
     def _compute(self, paths: np.ndarray, tokens: np.ndarray, nodes: np.ndarray, more_columns: int) -> None:
         """Compute the last positions of paths [n, L], whose slots are the next free ones, and what lies ahead."""
-        first, length = self._used, paths.shape[1]
-        levels = [(paths, tokens)]
-        budget = AHEAD_ROWS - len(tokens)
-        guide = self._scorer.guide
-        while guide is not None and len(levels) <= more_columns and len(nodes) <= budget:
-            parent, edge = guide.edges_of(nodes)
-            few = (guide.tokens_below[nodes] <= AHEAD_BELOW) | (np.diff(guide.first_edge)[nodes] == 1)
-            kept = few[parent] & (guide.edge_token[edge] != END)
-            parent, edge = parent[kept], edge[kept]
-            budget -= len(edge)
-            if budget < 0 or not len(edge):
-                break
-            slots = levels[-1][0][-1, -1] + 1 + np.arange(len(edge))
-            paths = np.concatenate([paths[parent], slots[:, None]], axis=1)
-            tokens, nodes = guide.edge_token[edge].astype(np.int64), guide.edge_node[edge]
-            self._ahead.update(zip(zip(paths[:, -2].tolist(), tokens.tolist()), slots.tolist()))
-            levels.append((paths, tokens))
-        widest = length + len(levels) - 1
-        all_paths = np.concatenate([np.pad(paths, ((0, 0), (0, widest - paths.shape[1]))) for paths, _ in levels])
-        lengths = np.repeat(length + np.arange(len(levels)), [len(tokens) for _, tokens in levels])
-        all_tokens = np.concatenate([tokens for _, tokens in levels])
+        length = paths.shape[1]
+        levels = [(paths, tokens), *self._ahead_of(paths, nodes, more_columns)]
+        sizes = [len(tokens) for _, tokens in levels]
+        all_paths = np.zeros((sum(sizes), length + len(levels) - 1), dtype=np.int64)
+        all_tokens, lengths = np.empty((2, len(all_paths)), dtype=np.int64)
+        begin = 0
+        for depth, (paths, tokens) in enumerate(levels):
+            end = begin + len(tokens)
+            all_paths[begin:end, :length + depth] = paths
+            all_tokens[begin:end], lengths[begin:end] = tokens, length + depth
+            begin = end
         logits = self._model.advance(self._cache, *map(torch.from_numpy, (all_tokens, all_paths, lengths)))
-        self._used = first + len(lengths)
         self._passes = [one for one in self._passes if one.looks_ahead]
-        self._passes.append(_Pass(first, self._scorer.readings(logits), looks_ahead=len(levels) > 1))
+        self._passes.append(_Pass(self._used, self._scorer.readings(logits), looks_ahead=len(levels) > 1))
+        self._used += len(all_paths)
+
+    def _ahead_of(self, paths: np.ndarray, nodes: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Level by level, at most so many, what is worth computing below paths [n, L] at guide nodes [n]."""
+        guide, budget = self._scorer.guide, AHEAD_ROWS - len(nodes)
+        for _ in range(most if guide is not None and len(nodes) <= budget else 0):
+            parent, edge = guide.edges_of(nodes)
+            token = guide.edge_token[edge]
+            few = (guide.tokens_below[nodes] <= AHEAD_BELOW) | (guide.degree[nodes] == 1)
+            kept = np.flatnonzero(few[parent] & (token != END))
+            budget -= len(kept)
+            if budget < 0 or not len(kept):
+                return
+            slots = paths[-1, -1] + 1 + np.arange(len(kept))
+            paths = np.concatenate([paths[parent[kept]], slots[:, None]], axis=1)
+            tokens, nodes = token[kept].astype(np.int64), guide.edge_node[edge[kept]]
+            self._ahead.update(zip(zip(paths[:, -2].tolist(), tokens.tolist()), slots.tolist()))
+            yield paths, tokens
