@@ -56,7 +56,8 @@ def main() -> None:
         for batch in (size for size in BATCHES if size <= args.images):
             for name, k in ((GREEDY, 1), (BEAM, 10)):
                 some = vectors[:max(batch, min(args.images, 8 * batch))]
-                calls = {way: lambda d=d, n=name, p=some.split(batch): [d.decode(part, n) for part in p]
+                parts = some.split(batch)
+                calls = {way: lambda d=d, n=name, p=parts: [d.decode(part, n) for part in p]
                          for way, d in ways.items()}
                 few = some[:max(batch, 16)].split(min(batch, 16))  # in larger batches the masks take too much memory
                 calls["dense"] = lambda p=few, n=nouns, k=k: [dense_beam_search(checkpoint.model, part, dense[:n], k)

@@ -4,6 +4,7 @@ It is NOT a place for fixtures of one folder; those have a conftest.py of their 
 """
 
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("ROS_DOMAIN_ID", str(30 + os.getpid() % 60))
 os.environ.setdefault("ROS_LOG_DIR", os.path.join(tempfile.gettempdir(), f"novic_ros_test_log_{os.getpid()}"))
+
+# A shell starts what it runs in the background with interrupts ignored, and children inherit that. Programs under test
+# are interrupted on purpose, so they must not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):

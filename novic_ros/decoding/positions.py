@@ -50,7 +50,6 @@ class Positions:
         self._images, self._prefix = len(vectors), model.arch.prefix_length
         self._used = self._images * self._prefix
         self._cache = model.new_cache(self._used + alive * max(rows, AHEAD_ROWS))
-        self._device = vectors.device
         self._passes = [_Pass(0, scorer.readings(model.start(vectors, self._cache)), stride=self._prefix)]
         self._ahead: dict[tuple[int, int], int] = {}  # slot of a position and token after it -> slot of that token
 
@@ -89,9 +88,7 @@ class Positions:
         for one, end in zip(self._passes, ends):
             here = np.flatnonzero((slots >= one.first) & (slots < end))
             if len(here):
-                rows = (slots[here] - one.first) // one.stride
-                row, column = (torch.from_numpy(array).to(self._device) for array in (rows, tokens[here]))
-                found[here] = one.readings[row, column].double().cpu().numpy()
+                found[here] = _elements(one.readings, (slots[here] - one.first) // one.stride, tokens[here])
         return found
 
     def newest(self) -> torch.Tensor:
@@ -132,3 +129,11 @@ class Positions:
             tokens, nodes = token[kept].astype(np.int64), guide.edge_node[edge[kept]]
             self._ahead.update(zip(zip(paths[:, -2].tolist(), tokens.tolist()), slots.tolist()))
             yield paths, tokens
+
+
+def _elements(readings: torch.Tensor, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """readings[row, column], on the CPU."""
+    if readings.device.type == "cpu":
+        return readings.numpy()[row, column]
+    row, column = (torch.from_numpy(array).to(readings.device) for array in (row, column))
+    return readings[row, column].cpu().numpy()
