@@ -1,11 +1,14 @@
-"""Captions for nouns: short templates with the right article. Not a language model: a noun goes in, a phrase comes out.
+"""Short captions of one noun, as the embedded model is trained on: a noun goes in, a phrase comes out, no full stop.
 
-A template holds one of `{noun}` (as it is) and `{article_noun}` ("a cat", "an apple"); NOVIC, section 3.2.
+A template holds one of `{noun}` (as it is) and `{article_noun}` ("a cat", "an apple"). Captions as NOVIC's authors make
+them, of every spelling and of several nouns, come from `caption_stream.py`.
 """
 
 from __future__ import annotations
 
 import re
+
+from novic_ros.training.articles import with_article
 
 __all__ = ["TEMPLATES", "caption", "with_article"]
 
@@ -36,24 +39,6 @@ TEMPLATES = (
     "a clean {noun}",
     "a cropped photo of the {noun}",
 )
-
-# Spelling decides by the first letters; these sound otherwise.
-_SOUNDS_CONSONANT = re.compile(
-    r"^(eu|ew|one(s|\b)|once\b|ouija|uni(?!n|m|den)|u[bcfhjkqrst][aeiou]|ukr|ugand|u[ksv]?\b|usb\b)", re.I)
-_SOUNDS_VOWEL = re.compile(
-    r"^(hour|honest|honou?r\b|heir|hors d|[fhlmnrsx]\b|"
-    r"(?!mrs?\b|st\b)[fhlmnrsx][b-df-hj-np-tv-xz]+\b|(led|mri|rna|suv)\b)", re.I)  # spelled out, letter by letter
-
-
-def with_article(noun: str) -> str:
-    """The noun with its indefinite article: "cat" -> "a cat", "hour hand" -> "an hour hand"."""
-    vowel = noun[:1].lower() in "aeiou" and noun[:1]
-    if _SOUNDS_CONSONANT.search(noun):
-        vowel = False
-    elif _SOUNDS_VOWEL.search(noun):
-        vowel = True
-    return f"an {noun}" if vowel else f"a {noun}"
-
 
 def caption(template: str, noun: str) -> str:
     """Fill one template. Raises ValueError if it holds neither `{noun}` nor `{article_noun}`, or anything else."""

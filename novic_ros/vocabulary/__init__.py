@@ -1,5 +1,9 @@
-"""Nouns as words: canonical spelling, noun lists in files, WordNet's hierarchy. Knows no tensors, tokens or images."""
+"""Nouns as words: canonical spelling, lists and dictionaries in files, WordNet's hierarchy. No tensors, no images."""
 
+from novic_ros.vocabulary.ancestors import Ancestors
+from novic_ros.vocabulary.dictionary import NounDictionary, ObjectNoun
+from novic_ros.vocabulary.dictionary_build import build_dictionary
 from novic_ros.vocabulary.nouns import VocabularyError, canonical, read_nouns
 
-__all__ = ["VocabularyError", "canonical", "read_nouns"]
+__all__ = ["Ancestors", "NounDictionary", "ObjectNoun", "VocabularyError", "build_dictionary", "canonical",
+           "read_nouns"]

@@ -15,9 +15,9 @@ from novic_ros.vocabulary.nouns import VocabularyError
 
 __all__ = ["Synset", "WordNet"]
 
-# Lexicographer files of nouns by number (WordNet's lexnames(5WN)); only the kinds of visible things are named here.
-LEXICAL_FILES = {5: "animal", 6: "artifact", 8: "body", 13: "food", 17: "object", 18: "person", 19: "phenomenon",
-                 20: "plant", 25: "shape", 27: "substance"}
+# Lexicographer files of nouns by number (WordNet's lexnames(5WN)); only kinds that hold visible things are named here.
+LEXICAL_FILES = {5: "animal", 6: "artifact", 8: "body", 10: "communication", 13: "food", 14: "group", 15: "location",
+                 17: "object", 18: "person", 19: "phenomenon", 20: "plant", 25: "shape", 27: "substance"}
 
 
 @dataclass(frozen=True)

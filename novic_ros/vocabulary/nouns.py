@@ -11,6 +11,10 @@ from pathlib import Path
 
 __all__ = ["VocabularyError", "canonical", "read_nouns"]
 
+# Letters that are no plain letter with an accent, and how they are written in ASCII.
+LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ð": "d", "þ": "th", "ł": "l", "đ": "d", "ħ": "h",
+                         "ı": "i", "ŋ": "ng"})
+
 
 class VocabularyError(ValueError):
     """A noun or a list of nouns cannot be used; the message says which, why and what to do."""
@@ -22,7 +26,7 @@ def canonical(noun: str) -> str:
     Lower-case ASCII; apostrophes, full stops and all other signs vanish; hyphens, dashes, slashes and runs of white
     space become one space. Two spellings of one noun ("T-shirt", "t shirt") share their canonical form.
     """
-    words = re.sub(r"[\s/_\u2010-\u2015-]+", " ", unicodedata.normalize("NFKD", noun).lower())
+    words = re.sub(r"[\s/_\u2010-\u2015-]+", " ", unicodedata.normalize("NFKD", noun).lower().translate(LETTERS))
     return " ".join(re.sub(r"[^a-z0-9 ]", "", words).split())
 
 

@@ -1,7 +1,7 @@
 """Choose the object nouns of a general decoder from WordNet: visible kinds of things that people really name.
 
 The rules stand here in one readable table so that they can be reviewed; what they drop is counted by reason.
-This is not the authors' noun dictionary (surface forms and plurals belong to a later format).
+This is not the object noun dictionary with its spellings and plurals, which `dictionary_build.py` makes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from novic_ros.vocabulary.hierarchy import Synset, WordNet
 from novic_ros.vocabulary.nouns import canonical
 
-__all__ = ["Noun", "select_nouns"]
+__all__ = ["Noun", "looks_latin", "select_nouns"]
 
 # Per kind: lowest Zipf frequency of a one-word noun, of the rarest word of a longer noun, and the highest sense rank
 # (0 = the word's most frequent meaning). Kinds that are rarely visible objects must be common words in a main sense.
@@ -74,6 +74,8 @@ def select_nouns(wordnet: WordNet, zipf: Callable[[str], float],
         must = next((o for _, o in ranked if o in required_set), None)
         rank, offset = (0, must) if must else ranked[0]
         kind = wordnet.synsets[offset].kind
+        if kind not in LIMITS:  # only where it is required
+            kind = ""
         words = text.split()
         frequency = zipf(text)
         if not must:
@@ -109,13 +111,13 @@ def _word_fault(word: str, synset: Synset, zipf: Callable[[str], float], require
             return "offensive or sexual"
         if INVISIBLE_GLOSS.search(synset.definition):
             return "cannot be seen"
-    if synset.kind in ("animal", "plant") and _looks_latin(word, lemmas, genera) \
+    if synset.kind in ("animal", "plant") and looks_latin(word, lemmas, genera) \
             and (" " in word or zipf(word) < 2.2) and not (required and len(synset.words) == 1):
         return "Latin name"
     return None
 
 
-def _looks_latin(word: str, lemmas: Container[str], genera: Container[str]) -> bool:
+def looks_latin(word: str, lemmas: Container[str], genera: Container[str]) -> bool:
     """A capital, at most one word after it, and a known genus in front or (in lower case) a Latin ending.
 
     A genus followed by another English noun is none: "Arizona ash" is a tree, though a snake's genus is Arizona.

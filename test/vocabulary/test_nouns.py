@@ -28,6 +28,9 @@ ALLOWED = set(string.ascii_lowercase + string.digits + " ")
     ("rock & roll", "rock roll"),
     ("7-eleven", "7 eleven"),
     ("-ish-", "ish"),
+    ("smørrebrød", "smorrebrod"),  # letters that are no plain letter with an accent
+    ("Weißwurst", "weisswurst"),
+    ("Æsir œuvre", "aesir oeuvre"),
     ("???", ""),
     ("日本", ""),
     ("", ""),
