@@ -1,113 +1,129 @@
-"""A cache of text embeddings with their nouns, on disk and memory-mapped: one folder, written once, read in batches.
+"""A cache of text embeddings with their nouns, mapped into memory: opened, checked, and read in batches without a copy.
 
-`vectors.npy` is float16 [N, F] of unit vectors, `targets.npy` int32 [N] of indices into the nouns, and `cache.json`,
-written last, says what they are: a folder without it was never finished and is refused. Not a data loader: batches,
-weights and order belong to the trainer.
+Rows stand in one random order in the file, so that a batch is a stretch of it (NOVIC, section 3.2, trains on 50 million
+rows, more than fits into memory). How the file is laid out is `cache_file.py`'s, how it is written `cache_writer.py`'s
+business; noise and tokens are `batches.py`'s and the trainer's.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+import mmap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["CacheError", "EmbeddingCache", "write_cache"]
+from novic_ros.training.cache_file import BlockFile, CacheDescription, CacheError, default_block_rows
+from novic_ros.training.cache_writer import Rows, write_in_order, write_shuffled
 
-FORMAT, VERSION = "novic_ros embedding cache", 1
-FIELDS = ("embedder", "rows", "width", "nouns")
-
-
-class CacheError(ValueError):
-    """A cache folder is missing, unfinished, damaged or of another kind; the message says which."""
+__all__ = ["CacheError", "EmbeddingCache", "verify_cache", "write_cache"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EmbeddingCache:
-    """vectors float16 [N, F] (memory-mapped), targets int32 [N], nouns [W], and the embedder that made them."""
+    """A finished cache of N rows. The arrays are views of the file, read-only; make one with `open`.
 
+    vectors: float16 or float32 [N, F] of unit length.
+    targets: int32 [N, M], indices into `nouns`, -1 where a row has fewer nouns than M.
+    weights: float32 [N, M], descending, 0 where there is no target.
+    """
+
+    path: Path
+    description: CacheDescription
     vectors: np.ndarray
     targets: np.ndarray
-    nouns: tuple[str, ...]
-    embedder_spec: str
+    weights: np.ndarray
 
     @classmethod
-    def open(cls, folder: str | Path, embedder_spec: str | None = None) -> EmbeddingCache:
-        """Map a finished cache. Raises CacheError; with `embedder_spec`, also if another embedder made it."""
-        folder = Path(folder)
-        try:
-            description = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise CacheError(f"{folder}: expected a finished embedding cache, found no cache.json; "
-                             "write it again") from None
-        except (OSError, ValueError) as error:
-            raise CacheError(f"{folder}/cache.json: expected JSON: {error}") from None
-        if not isinstance(description, dict):
-            raise CacheError(f"{folder}/cache.json: expected a JSON object, found {type(description).__name__}; "
-                             "write the cache again")
-        if (description.get("format"), description.get("version")) != (FORMAT, VERSION):
-            raise CacheError(f"{folder}: expected {FORMAT} version {VERSION}, found "
-                             f"{description.get('format')!r} version {description.get('version')!r}; write it again")
-        missing = [field for field in FIELDS if field not in description]
-        if missing:
-            raise CacheError(f"{folder}/cache.json: expected {', '.join(missing)} too; write the cache again")
-        made_by = description["embedder"]
-        if embedder_spec is not None and embedder_spec != made_by:
-            raise CacheError(f"{folder}: expected embeddings of {embedder_spec!r}, found those of {made_by!r}; "
-                             "write a cache for this embedder")
-        rows, width = description["rows"], description["width"]
-        vectors = _map(folder / "vectors.npy", (rows, width), np.float16)
-        targets = _map(folder / "targets.npy", (rows,), np.int32)
-        return cls(vectors, targets, tuple(description["nouns"]), made_by)
+    def open(cls, path: str | Path, embedder_spec: str | None = None) -> EmbeddingCache:
+        """Map a finished cache. The rows themselves are not read; `verify_cache` does that.
+
+        Raises CacheError if it is missing, unfinished, cut off, a shard or no cache, or its description is damaged;
+        with `embedder_spec`, also if another embedder made it.
+        """
+        path = Path(path)
+        with BlockFile.open(path) as file:
+            description = file.description
+            if not file.finished:
+                raise CacheError(f"{path}: expected a finished embedding cache, found an unfinished one; run what "
+                                 "writes it again, it goes on where it stopped")
+            if description.shard != (1, 1):
+                part, parts = description.shard
+                raise CacheError(f"{path}: expected a whole embedding cache, found shard {part} of {parts}; join the "
+                                 "shards with `novic cache merge`")
+            if embedder_spec is not None and embedder_spec != description.embedder_spec:
+                raise CacheError(f"{path}: expected embeddings of {embedder_spec!r}, found those of "
+                                 f"{description.embedder_spec!r}; write a cache for this embedder")
+            mapped = mmap.mmap(file.descriptor, 0, access=mmap.ACCESS_READ)
+            arrays = [np.frombuffer(mapped, dtype, shape[0] * shape[1], offset).reshape(shape)
+                      for offset, dtype, shape in file.arrays()]
+        return cls(path, description, *arrays)
+
+    @property
+    def nouns(self) -> tuple[str, ...]:
+        """The W nouns that targets point at."""
+        return self.description.nouns
+
+    @property
+    def embedder_spec(self) -> str:
+        """Which embedder made the vectors."""
+        return self.description.embedder_spec
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return self.description.rows
+
+    @property
+    def width(self) -> int:
+        """F."""
+        return self.description.width
+
+    @property
+    def max_targets(self) -> int:
+        """M."""
+        return self.description.max_targets
+
+    def batch(self, begin: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Views of `count` rows from `begin` on: vectors [count, F], targets [count, M], weights [count, M]."""
+        if not 0 <= begin <= begin + count <= self.rows:
+            raise ValueError(f"cache: expected rows from 0 to {self.rows}, got {begin} to {begin + count}")
+        return tuple(array[begin:begin + count] for array in (self.vectors, self.targets, self.weights))
 
 
-def write_cache(folder: str | Path, nouns: Sequence[str], embedder_spec: str, rows: int, width: int,
-                batches: Iterable[tuple[np.ndarray, np.ndarray]], seed: int = 0) -> EmbeddingCache:
-    """Write N = rows embeddings from batches of (vectors [n, F], targets [n]), in one random order.
+def write_cache(path: str | Path, nouns: Sequence[str], embedder_spec: str, rows: int, width: int,
+                batches: Iterable[Rows], seed: int | None = 0, *, max_targets: int = 1, dtype: str = "float16",
+                provenance: dict | None = None, block_rows: int | None = None) -> EmbeddingCache:
+    """Write N = rows embeddings from batches of (vectors [n, F], targets [n, M] or [n]) or (vectors, targets, weights
+    [n, M]), in the random order of `seed`, or as they come if it is None. A cache that is there already is replaced.
 
-    Memory does not grow with N. Raises CacheError for vectors that are not of unit length, targets that are no noun,
-    or another number of rows than promised; the folder then stays unfinished.
+    Memory does not grow with N. To write every byte only once, to resume, or to write parts on several machines, use
+    `cache_writer.CacheWriter`. Raises CacheError for vectors that are not of unit length, targets that are no noun,
+    weights that do not descend, or another number of rows than promised; the file then stays unfinished.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cache.json").unlink(missing_ok=True)
-    order = np.random.default_rng(seed).permutation(rows)
-    vectors = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float16, (rows, width))
-    targets = np.lib.format.open_memmap(folder / "targets.npy", "w+", np.int32, (rows,))
-    written = 0
-    for batch, nouns_of_batch in batches:
-        if batch.shape != (len(nouns_of_batch), width) or written + len(batch) > rows:
-            raise CacheError(f"{folder}: expected {rows} vectors of width {width}, got a batch {list(batch.shape)} "
-                             f"for {len(nouns_of_batch)} targets after {written} rows")
-        if not np.allclose(np.linalg.norm(batch, axis=1), 1, atol=1e-2):
-            raise CacheError(f"{folder}: expected unit vectors, got lengths from "
-                             f"{np.linalg.norm(batch, axis=1).min():.3g} to {np.linalg.norm(batch, axis=1).max():.3g}")
-        if len(nouns_of_batch) and not 0 <= nouns_of_batch.min() <= nouns_of_batch.max() < len(nouns):
-            raise CacheError(f"{folder}: expected targets from 0 to {len(nouns) - 1}, got {nouns_of_batch.min()} "
-                             f"to {nouns_of_batch.max()}")
-        places = order[written:written + len(batch)]
-        vectors[places], targets[places] = batch, nouns_of_batch
-        written += len(batch)
-    if written != rows:
-        raise CacheError(f"{folder}: expected {rows} rows, got {written}")
-    vectors.flush()
-    targets.flush()
-    description = {"format": FORMAT, "version": VERSION, "embedder": embedder_spec, "rows": rows, "width": width,
-                   "nouns": list(nouns)}
-    unfinished = folder / "cache.json.part"
-    unfinished.write_text(json.dumps(description, ensure_ascii=False), encoding="utf-8")
-    unfinished.replace(folder / "cache.json")
-    return EmbeddingCache.open(folder)
+    description = CacheDescription(embedder_spec, tuple(nouns), rows, width,
+                                   block_rows or default_block_rows(width, max_targets, dtype), max_targets, dtype,
+                                   seed, provenance=provenance or {})
+    write = write_in_order if seed is None else write_shuffled
+    write(path, description, batches)
+    return EmbeddingCache.open(path)
 
 
-def _map(path: Path, shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise CacheError(f"{path}: expected an array {shape}: {error}; write the cache again") from None
-    if array.shape != shape or array.dtype != dtype:
-        raise CacheError(f"{path}: expected {np.dtype(dtype)} {shape}, found {array.dtype} {array.shape}; "
-                         "write the cache again")
-    return array
+def verify_cache(path: str | Path, on_rows: Callable[[int], None] | None = None) -> list[CacheError]:
+    """Read a cache, or the written blocks of an unfinished one or of a shard, and return an error per damaged block.
+
+    on_rows is told how many rows have been read. Raises CacheError if it cannot be read at all.
+    """
+    damaged = []
+    with BlockFile.open(Path(path)) as file:
+        for block, checksum in zip(file.description.blocks, file.checksums.tolist()):
+            rows = file.description.rows_of(block)
+            if checksum or file.finished:
+                try:
+                    file.read_block(block)
+                except CacheError as error:
+                    damaged.append(error)
+            if on_rows:
+                on_rows(rows.stop - file.description.own_rows.start)
+    return damaged

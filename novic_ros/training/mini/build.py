@@ -175,13 +175,15 @@ class MiniBuild:
 
     def cache(self) -> EmbeddingCache:
         """Every noun under every caption as one row."""
-        folder = self.work / "cache"
-        if not (folder / "cache.json").exists():
-            vectors = self.text_space().noun_vectors.numpy()
-            targets = np.arange(len(self.nouns), dtype=np.int32)
-            write_cache(folder, [noun.text for noun in self.nouns], SPEC, vectors.shape[0] * vectors.shape[1],
-                        vectors.shape[2], ((part, targets) for part in vectors), seed=self.recipe.seed)
-        return EmbeddingCache.open(folder, SPEC)
+        path = self.work / "embeddings.cache"
+        if not path.exists():
+            vectors = self.text_space().noun_vectors.flatten(0, 1).numpy()
+            order = np.argsort(np.random.default_rng(self.recipe.seed).permutation(len(vectors)))
+            parts = ((vectors[rows], rows % len(self.nouns)) for rows in np.array_split(order, 100))
+            unfinished = path.with_suffix(".part")
+            write_cache(unfinished, [noun.text for noun in self.nouns], SPEC, *vectors.shape, parts, seed=None)
+            unfinished.replace(path)
+        return EmbeddingCache.open(path, SPEC)
 
     def train_decoder(self, on_step: OnStep | None = None) -> None:
         """Train the object decoder and write it in the slim format."""

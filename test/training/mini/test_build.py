@@ -111,6 +111,6 @@ def test_a_second_build_finds_everything_done(built, sources):
 
 def test_cache_holds_every_noun_under_every_caption(built):
     cache = built[0].cache()
-    counts = np.bincount(cache.targets)
+    counts = np.bincount(cache.targets[:, 0])
     assert (counts == len(built[0].text_space().noun_vectors)).all()
     assert cache.nouns == tuple(noun.text for noun in built[0].nouns)
