@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint train-mini bench bench-decode clean distclean
+.PHONY: help setup demo test lint train-mini bench bench-train bench-decode bench-gpu clean distclean
 
 export PYTHON TORCH
 run := NOVIC_ROOT='$(CURDIR)' && . tools/env.sh &&
@@ -36,9 +36,17 @@ bench: ## run every script in benchmarks/
 	@$(run) for script in $(sort $(wildcard benchmarks/*.py)); do \
 	    echo "== $$script"; python "$$script" || exit 1; done
 
+bench-train: ## time the trainer beside a plain PyTorch loop
+	@tools/setup.sh dev
+	@$(run) python benchmarks/train.py
+
 bench-decode: ## time the object decoder beside plain dense beam search
 	@tools/setup.sh dev
 	@$(run) python benchmarks/decode.py
+
+bench-gpu: ## the same on an NVIDIA GPU, with and without CUDA graphs
+	@tools/setup.sh dev
+	@$(run) python benchmarks/decode_gpu.py
 
 clean: ## remove caches and what demo, builds and tests made
 	rm -rf demo build install log dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,30 +1,32 @@
-"""The trainer: minimises the token cross-entropy of an object decoder over batches of (vectors, targets).
+"""The small trainer of the embedded model: minimises the token cross-entropy over batches of (vectors, targets).
 
-AdamW with a linear warm-up and a cosine to zero, gradients clipped, checkpoints that resume exactly: batches are a
-function of the step alone, so an interrupted run sees what an uninterrupted one would. This file does not know nouns,
-captions or encoders; where batches come from is the caller's business (`batches.py`, `mini/`).
+AdamW with a linear warm-up and a cosine to zero over steps, gradients clipped, checkpoints that resume exactly: batches
+are a function of the step alone, so an interrupted run sees what an uninterrupted one would. This file does not know
+nouns, captions or encoders; where batches come from is the caller's business (`batches.py`, `mini/`). Decoders for
+other encoders are trained by recipe, in `train_run.py`.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as functional
 from torch import nn
 
 from novic_ros.decoding.object_decoder import ObjectDecoder
+from novic_ros.training.loss import token_loss, weighted_token_loss
+from novic_ros.training.optimiser import adamw, load_state, save_state, set_rate
+from novic_ros.training.schedule import cosine
+from novic_ros.training.targets import IGNORE
 
 __all__ = ["IGNORE", "Batch", "TrainingRun", "token_loss", "train", "weighted_token_loss"]
 
 log = logging.getLogger(__name__)
 
-IGNORE = -100  # target of a column after the end token
 Batch = tuple[torch.Tensor, torch.Tensor]  # vectors float32 [B, F], targets int64 [B, C] padded with IGNORE
 
 
@@ -44,26 +46,7 @@ class TrainingRun:
     def rate(self, step: int) -> float:
         """Learning rate at a step, 0-based."""
         warm = min(1.0, (step + 1) / (self.warm_up * self.steps)) if self.warm_up else 1.0
-        return self.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-
-
-def token_loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy over the columns up to the end token: logits [B, C, V], targets [B, C] -> scalar."""
-    return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE)
-
-
-def weighted_token_loss(logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy over the columns up to the end token, each counted with its row's weight (NOVIC, section 3.2).
-
-    For vectors with several nouns: logits float [A, C, V], targets int64 [A, C] padded with IGNORE and weights float
-    [A] >= 0 -> scalar, where the A rows are all nouns of all vectors. A row of weight 0 has no influence, whatever its
-    targets; at least one weight must be positive.
-    """
-    losses = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORE,
-                                      reduction="none").view(targets.shape).sum(1)
-    used = weights > 0
-    columns = (targets != IGNORE).sum(1).to(weights.dtype)
-    return torch.dot(weights[used], losses[used]) / torch.dot(weights, columns)
+        return self.learning_rate * warm * cosine(step / self.steps)
 
 
 def train(model: ObjectDecoder, batch_at: Callable[[int], Batch], run: TrainingRun, checkpoint: Path | None = None,
@@ -74,17 +57,12 @@ def train(model: ObjectDecoder, batch_at: Callable[[int], Batch], run: TrainingR
     checkpoint: file to resume from if it exists, and to save to now and then.
     on_step: called with (steps done, loss) after every step.
     """
-    decay = [p for p in model.parameters() if p.ndim >= 2]
-    rest = [p for p in model.parameters() if p.ndim < 2]
-    optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": run.weight_decay},
-                                   {"params": rest, "weight_decay": 0.0}],
-                                  lr=run.learning_rate, betas=run.betas, fused=True)
+    optimiser = adamw(model, run.learning_rate, run.betas, run.weight_decay)
     first = _resume(model, optimiser, checkpoint)
     model.train()
     saved = time.monotonic()
     for step in range(first, run.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = run.rate(step)
+        set_rate(optimiser, run.rate(step))
         vectors, targets = batch_at(step)
         with torch.autocast("cpu", torch.bfloat16, enabled=run.bfloat16):
             logits = model(vectors, targets.clamp_min(0))
@@ -104,16 +82,14 @@ def train(model: ObjectDecoder, batch_at: Callable[[int], Batch], run: TrainingR
 
 
 def _save(model: nn.Module, optimiser: torch.optim.Optimizer, steps_done: int, path: Path) -> None:
-    unfinished = path.with_suffix(".part")
-    torch.save({"steps_done": steps_done, "model": model.state_dict(), "optimiser": optimiser.state_dict(),
-                "random": torch.get_rng_state()}, unfinished)  # dropout draws from it
-    unfinished.replace(path)
+    save_state(path, {"steps_done": steps_done, "model": model.state_dict(), "optimiser": optimiser.state_dict(),
+                      "random": torch.get_rng_state()})  # dropout draws from it
 
 
 def _resume(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path | None) -> int:
     if path is None or not path.exists():
         return 0
-    saved = torch.load(path, weights_only=True)
+    saved = load_state(path)
     model.load_state_dict(saved["model"])
     optimiser.load_state_dict(saved["optimiser"])
     torch.set_rng_state(saved["random"])
