@@ -5,6 +5,8 @@ import json
 import pytest
 
 from novic_ros import decoding, embedding
+from novic_ros.calibration import Calibrator
+from novic_ros.vocabulary import Ancestors
 
 MB = 1_000_000
 
@@ -17,13 +19,26 @@ def folder(root):
 def test_it_is_complete_and_small(folder):
     names = {path.name for path in folder.iterdir()}
     assert {"README.md", "open_clip_config.json", "open_clip_model.safetensors", "decoder.json",
-            "decoder.safetensors", "LICENSE.wordnet"} <= names
+            "decoder.safetensors", "LICENSE.wordnet", "hypernyms.safetensors", "calibration.json"} <= names
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 60 * MB
 
 
 def test_labelling_reads_at_most_30_mb_of_weights(folder):
     embedder = embedding.load(f"local:{folder}", "cpu")
     assert 0 < embedder.weight_bytes_read + (folder / "decoder.safetensors").stat().st_size <= 30 * MB
+
+
+def test_the_calibrator_was_fitted_for_this_decoder_and_its_hypernyms_can_be_said(folder):
+    calibrator = Calibrator.load(folder)  # refuses one that was fitted for another decoder
+    assert calibrator.prominence > 0 > calibrator.specificity
+    assert calibrator.fitted["photos"] >= 500
+    nouns = decoding.load(folder, "cpu").nouns
+    ancestors = Ancestors.load(folder, nouns)
+    assert (folder / "hypernyms.safetensors").stat().st_size < 1 * MB
+    assert len(ancestors.classes) == 1000 and (ancestors.classes >= 0).all()
+    assert not {"artifact", "whole", "entity", "object", "device", "organism", "unit"} & set(ancestors.said.values())
+    above = {ancestors.said[m] for m in ancestors.above_of(ancestors.meaning_of("tabby")) if m in ancestors.said}
+    assert {"cat", "feline", "mammal", "animal"} <= above
 
 
 def test_the_decoder_is_novic_s_over_compact_tokens_and_many_nouns(folder):

@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from tiny_calibration import CHAINS, SAID, write_tiny_calibration
 from tiny_model import TINY_NOUNS, cut_file, write_tiny_decoder
 
 from novic_ros import decoding, embedding, images
@@ -158,6 +159,123 @@ def test_a_free_search_that_says_nothing(stand_in):
 def test_scores_that_priors_push_above_certainty(stand_in):
     result = stand_in(("dog", 900.0), ("cat", -2.0)).label([np.zeros((2, 2, 3), np.uint8)])[0]
     assert [label.score for label in result.labels] == pytest.approx([1.0, math.exp(-2)])
+
+
+# ---- calibrated scores ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calibrated(copy):
+    """A tiny model whose calibrator is sure of nothing narrower than "animal", "vessel" and "vehicle"."""
+    return write_tiny_calibration(copy, TINY_NOUNS, bias=2.0, specificity=-1.0, support=0.0)
+
+
+def test_without_a_calibrator_scores_are_the_decoder_s(tiny, calibrated, pictures):
+    assert not tiny.calibrated
+    assert ImageLabeller(calibrated, device="cpu").calibrated
+    other_search = ImageLabeller(calibrated, gencfg="beam_k10_vnone_gp_t1_a0", device="cpu")
+    assert not other_search.calibrated
+    assert other_search.label(pictures) == tiny.label(pictures)
+    other_encoder = ImageLabeller(calibrated, embedder=f"local:{calibrated}", device="cpu")
+    assert not other_encoder.calibrated
+
+
+def test_calibration_changes_scores_but_not_what_is_said(tiny, calibrated, pictures):
+    labeller = ImageLabeller(calibrated, device="cpu")
+    for plain, honest in zip(tiny.label(pictures), labeller.label(pictures)):
+        assert [label.text for label in honest.labels] == [label.text for label in plain.labels]
+        scores = [label.score for label in honest.labels]
+        assert scores == sorted(scores, reverse=True)
+        assert scores[0] == pytest.approx(_leaf_or_pair(honest.best.text), abs=1e-6)
+
+
+def _leaf_or_pair(noun):
+    """sigmoid(2 - ln(12 / nouns at or below it))."""
+    below = 1 + sum(noun in chain for chain in CHAINS.values())
+    return 1 / (1 + math.exp(math.log(12 / below) - 2))
+
+
+def test_what_is_said_when_unsure(calibrated, pictures):
+    """Leaves score 0.38; "animal" (4 of 12 nouns) 0.71, vessel and vehicle 0.55 and 0.65."""
+    best = ImageLabeller(calibrated, device="cpu").label(pictures)
+    for guess, broader in zip(best, ImageLabeller(calibrated, device="cpu", on_unsure="hypernym").label(pictures)):
+        sayable = [word for word in CHAINS[guess.best.text] if word in SAID]
+        if _leaf_or_pair(guess.best.text) >= 0.5:
+            assert broader.best == guess.best
+        elif sayable:
+            assert broader.best.text in sayable and broader.best.score >= 0.5
+            assert guess.best in broader.labels
+        else:
+            assert broader.labels == ()
+        assert broader.evidence == guess.evidence
+    for guess, quiet in zip(best, ImageLabeller(calibrated, device="cpu", on_unsure="empty").label(pictures)):
+        assert quiet.labels == (guess.labels if guess.best.score >= 0.5 else ())
+
+
+def test_hypernyms_keep_to_the_nouns_that_may_be_said(calibrated, pictures):
+    labeller = ImageLabeller(calibrated, nouns=["lion", "dog"], device="cpu", on_unsure="hypernym")
+    assert all(result.labels == () for result in labeller.label(pictures))
+    labeller.set_nouns(["lion", "dog", "cat"])
+    assert {label.text for result in labeller.label(pictures) for label in result.labels} <= {"lion", "dog", "cat"}
+    labeller.set_nouns(None)
+    assert labeller.label(pictures) == ImageLabeller(calibrated, device="cpu", on_unsure="hypernym").label(pictures)
+
+
+@pytest.mark.parametrize("on_unsure", ["hypernym", "empty"])
+def test_unsure_needs_a_calibrator(tiny_model, calibrated, on_unsure):
+    assert "novic calibrate" in refused(tiny_model, on_unsure=on_unsure)
+    assert "novic calibrate" in refused(calibrated, on_unsure=on_unsure, gencfg="greedy")
+
+
+@pytest.mark.parametrize("on_unsure", ["silent", "", None, True])
+def test_bad_on_unsure(on_unsure):
+    assert f"expected best, hypernym, empty, got {on_unsure!r}" in refused("absent", on_unsure=on_unsure)
+
+
+@pytest.mark.parametrize("damage", ["decoder", "hypernyms", "calibration"])
+def test_a_calibrator_that_does_not_fit_is_left_aside_with_a_warning(calibrated, tiny, pictures, damage, caplog):
+    if damage == "decoder":
+        write_tiny_decoder(calibrated, nouns=TINY_NOUNS[::-1])
+    elif damage == "hypernyms":
+        (calibrated / "hypernyms.safetensors").unlink()
+    else:
+        (calibrated / "calibration.json").write_text("{}")
+    labeller = ImageLabeller(calibrated, device="cpu")
+    assert not labeller.calibrated
+    assert "scores are not calibrated" in caplog.text
+    if damage != "decoder":
+        assert labeller.label(pictures) == tiny.label(pictures)
+
+
+def test_a_calibrator_for_an_encoder_with_classes_needs_one(copy, pictures):
+    write_tiny_calibration(copy, TINY_NOUNS, prominence=1.0)
+    with pytest.raises(LabellerError, match="needs an encoder that classifies"):
+        ImageLabeller(copy, device="cpu").label(pictures)
+
+
+# ---- views ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_views_average_the_middle_and_the_whole(tiny_model, pictures):
+    embedder = embedding.load(f"local:{tiny_model}", "cpu")
+    middle = embedder.embed_pixels(embedder.preprocess(pictures)).vectors
+    whole = embedder.embed_pixels(embedder.preprocess(pictures, whole=True)).vectors
+    mean = torch.nn.functional.normalize((middle + whole) / 2, dim=-1)
+    expected = decoding.load(tiny_model, "cpu").decode(mean)
+    for result, hypotheses in zip(ImageLabeller(tiny_model, views=2, device="cpu").label(pictures), expected):
+        assert [label.score for label in result.labels] == pytest.approx(
+            [math.exp(found.score) for found in hypotheses[:5]], rel=1e-4)
+
+
+def test_views_are_those_of_the_calibrator_unless_asked_for(copy, pictures):
+    write_tiny_calibration(copy, TINY_NOUNS, views=2)
+    own, two, one = (ImageLabeller(copy, device="cpu", views=views).sights(pictures) for views in (None, 2, 1))
+    assert own == two != one
+
+
+@pytest.mark.parametrize("views", [0, 3, True, "2"])
+def test_bad_views(views):
+    assert f"views: expected 1 or 2, got {views!r}" in refused("absent", views=views)
 
 
 # ---- nouns ----------------------------------------------------------------------------------------------------------
@@ -368,6 +486,17 @@ def test_mini_top_k_and_min_score(mini_folder, photos):
     for result in labeller.label(photos):
         assert len(result.labels) <= 2
         assert all(label.score >= 0.05 for label in result.labels)
+
+
+def test_mini_is_calibrated_and_can_be_unsure(mini, mini_folder, photos):
+    """A grey picture and noise show nothing that it knows; photos get labels with probabilities that are none of 1."""
+    assert mini.calibrated
+    assert all(0 < result.best.score < 0.999 for result in mini.label(photos))
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+    nothing = [np.full((200, 300, 3), 127, np.uint8), noise]
+    assert all(result.best.score < 0.5 for result in mini.label(nothing))
+    unsure = ImageLabeller(mini_folder, device="cpu", on_unsure="hypernym")
+    assert all(result.labels == () for result in unsure.label(nothing))
 
 
 def test_mini_nouns_are_distinct(mini_folder):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = "novic_ros"
-LIBRARIES = ("embedding", "decoding", "multilabel", "vocabulary")
+LIBRARIES = ("embedding", "decoding", "multilabel", "vocabulary", "calibration")
 BOTTOM = ("labels", "images", "model_store")
 WITH_DOORS = (*LIBRARIES, "model_store")
 
@@ -37,6 +37,7 @@ MAY_USE_PARTS = {
     ("training", "embedding"),  # puts a trained tower together
     ("training", "vocabulary"),  # chooses the nouns to train on
     ("training", "multilabel"),  # builds the head that it trains
+    ("training", "calibration"),  # fits the calibrator
     ("evaluation", "decoding"),  # measures search settings one by one
     ("evaluation", "vocabulary"),  # scores by hypernyms
     ("cli", "model_store"),  # `novic models` fetches: model_store.registry, .download and .archive

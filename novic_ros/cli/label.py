@@ -36,6 +36,11 @@ def add_parser(subparsers) -> None:
                                                            "the one that belongs to the decoder)")
     parser.add_argument("--nouns", metavar="FILE", help="say only the nouns in this text file, one per line")
     parser.add_argument("--gencfg", help="how to search, for example greedy or beam_k10 (default: a beam of 10)")
+    parser.add_argument("--on-unsure", choices=("best", "hypernym", "empty"), default="best",
+                        help="where the best guess is probably wrong: say it all the same, or the nearest broader word "
+                             "that is probably true, or nothing (default %(default)s)")
+    parser.add_argument("--views", type=int, help="1: look as the encoder was trained to; 2: at the whole picture too "
+                                                  "(default: as the model was calibrated)")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default %(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no table and no progress bar")
     parser.set_defaults(run=run)
@@ -52,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         nouns = read_nouns(args.nouns) if args.nouns else None
         labeller = ImageLabeller(args.checkpoint or args.model, embedder=args.embedder, nouns=nouns, top_k=args.top,
-                                 min_score=args.min_score, gencfg=args.gencfg, device=args.device)
+                                 min_score=args.min_score, gencfg=args.gencfg, device=args.device,
+                                 on_unsure=args.on_unsure, views=args.views)
     except (LabellerError, VocabularyError) as error:
         errors.print(f"novic label: {error}")
         return 2

@@ -11,7 +11,20 @@ import os
 import sys
 
 from novic_ros import __version__
-from novic_ros.cli import decode, demo, evaluate, label, models
+from novic_ros.cli import (
+    ablate,
+    cache,
+    calibrate,
+    captions,
+    decode,
+    demo,
+    evaluate,
+    gap,
+    label,
+    models,
+    nouns,
+    train,
+)
 
 __all__ = ["main"]
 
@@ -21,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="novic", description="Open-vocabulary labels for images and ROS 2 cameras.")
     parser.add_argument("--version", action="version", version=f"novic_ros {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (label, evaluate, models, decode, demo):
+    for command in (label, evaluate, calibrate, models, decode, nouns, captions, cache, train, ablate, gap, demo):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
     try:

@@ -4,7 +4,8 @@ can build.
 ConSE (Norouzi et al., "Zero-Shot Learning by Convex Combination of Semantic Embeddings", ICLR 2014, section
 3) embeds an image as the mean of the unit text vectors of the classes that a classifier knows, weighted with
 its class probabilities. The direction of that mean says what the image shows; its length, in [0, 1], says how
-much the classes that share the mass agree, and serves as the evidence behind a label.
+much the classes that share the mass agree, and serves as the evidence behind a label. A third thing is read off the
+classifier: how far its best class stands out from the other 999, the prominence (`ConSEHead`).
 
 This file defines the tower, its open_clip configuration and how the trained trunk gets into it. It is NOT a
 loader of model folders (embedder.py), nor does it train or choose the class table (training/). timm is
@@ -35,6 +36,13 @@ class ConSEHead(nn.Module):
         classes: number of classes the trunk was trained on.
         width: F, width of the class vectors.
         temperature: divides the logits before the softmax; below 1 sharpens.
+
+    Attributes:
+        with_classes: also give the prominence and the class probabilities. The prominence says how many standard
+            deviations (over the classes) the largest logit lies above their mean: about 3 where none stands out,
+            more than 10 where one surely does. It tells known things from unknown ones better than probabilities
+            do, as it does not change when all logits are scaled. False as open_clip builds the head, so that its
+            result has the width that open_clip expects.
     """
 
     def __init__(self, in_features: int, classes: int, width: int, temperature: float = TEMPERATURE) -> None:
@@ -42,6 +50,7 @@ class ConSEHead(nn.Module):
         self.fc = nn.Linear(in_features, classes)
         self.register_buffer("tau", torch.tensor(float(temperature)))
         self.proj = nn.Linear(classes, width, bias=False)
+        self.with_classes = False
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """Pooled features [B, in_features] to the trained classifier's raw logits [B, classes]."""
@@ -52,8 +61,18 @@ class ConSEHead(nn.Module):
         return (self.logits(features) / self.tau).softmax(-1)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Pooled features [B, in_features] to un-normalised embeddings [B, F], of length 0 to 1."""
-        return self.proj(self.probabilities(features))
+        """Pooled features [B, in_features] to un-normalised embeddings [B, F], of length 0 to 1.
+
+        Where `with_classes` is set, prominence and class probabilities follow: [B, F + 1 + classes].
+        """
+        logits = self.logits(features)
+        probabilities = (logits / self.tau).softmax(-1)
+        vectors = self.proj(probabilities)
+        if not self.with_classes:
+            return vectors
+        spread, mean = torch.std_mean(logits, dim=-1, correction=0)
+        prominence = (logits.amax(dim=-1) - mean) / spread.clamp_min(1e-12)
+        return torch.cat([vectors, prominence[:, None], probabilities], dim=-1)
 
 
 def register() -> None:

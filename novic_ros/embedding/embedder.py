@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,6 +31,9 @@ class Embeddings:
         vectors: float32 [B, F], unit rows, on the embedder's device.
         evidence: float32 [B] in [0, 1], how sure the encoder itself is that it knows what it sees, or None
             for an encoder that cannot tell (see conse_tower.py).
+        prominence: float32 [B], how far the encoder's best class stands out from the others, in standard deviations,
+            or None for an encoder without classes. What a calibrator of scores reads; not for people.
+        classes: float32 [B, C], the probabilities of the encoder's classes, or None for an encoder without classes.
 
     Raises:
         EmbeddingError: wrong shapes or dtypes, rows that are not of unit length, evidence outside [0, 1].
@@ -38,6 +41,8 @@ class Embeddings:
 
     vectors: torch.Tensor
     evidence: torch.Tensor | None = None
+    prominence: torch.Tensor | None = None
+    classes: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         vectors, evidence = self.vectors, self.evidence
@@ -50,6 +55,15 @@ class Embeddings:
                 "expected unit vectors from the encoder, got zero or not finite ones: "
                 "its weights are damaged, fetch them again"
             )
+        if self.prominence is not None and (
+            self.prominence.dtype != torch.float32 or self.prominence.shape != vectors.shape[:1]
+        ):
+            raise EmbeddingError(
+                f"expected prominence float32 [{len(vectors)}], got {self.prominence.dtype} "
+                f"{list(self.prominence.shape)}"
+            )
+        if self.classes is not None and (self.classes.ndim != 2 or len(self.classes) != len(vectors)):
+            raise EmbeddingError(f"expected classes [{len(vectors)}, C], got {list(self.classes.shape)}")
         if evidence is None:
             return
         if evidence.dtype != torch.float32 or evidence.shape != vectors.shape[:1]:
@@ -63,6 +77,22 @@ class Embeddings:
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def averaged_with(self, other: Embeddings) -> Embeddings:
+        """The same B images seen in two ways, as one: the means of the un-normalised vectors and of all else.
+
+        A ConSE vector of length `evidence` is linear in the class probabilities, so this averages those; an encoder
+        without evidence gets the direction of the mean.
+        """
+        first, second = self._unnormalised(), other._unnormalised()
+        mean = (first + second) / 2
+        evidence = None if self.evidence is None else mean.norm(dim=-1).clamp(max=1.0)
+        prominence = None if self.prominence is None else (self.prominence + other.prominence) / 2
+        classes = None if self.classes is None else (self.classes + other.classes) / 2
+        return Embeddings(functional.normalize(mean, dim=-1), evidence, prominence, classes)
+
+    def _unnormalised(self) -> torch.Tensor:
+        return self.vectors if self.evidence is None else self.vectors * self.evidence[:, None]
 
 
 class Embedder:
@@ -92,6 +122,7 @@ class Embedder:
         self.width = width
         self.device = device
         self.preprocessor = preprocessor
+        self._whole = replace(preprocessor, resize_mode="squash")
         self.weight_bytes_read: int | None = None
         """Bytes of weights read from disk so far; None where open_clip read them whole."""
         self._encode_pixels = image_encoder
@@ -105,11 +136,13 @@ class Embedder:
     def __repr__(self) -> str:
         return f"Embedder({self.spec!r}, width={self.width}, device={str(self.device)!r})"
 
-    def preprocess(self, images: Sequence[np.ndarray]) -> torch.Tensor:
+    def preprocess(self, images: Sequence[np.ndarray], whole: bool = False) -> torch.Tensor:
         """Images to pixels, on the CPU.
 
         Args:
             images: RGB uint8 arrays [H, W, 3], of any sizes; none is fine.
+            whole: squeeze the whole image into the input, whatever its shape, instead of what the encoder was trained
+                with (often the middle square).
 
         Returns:
             float32 [B, 3, height, width], as the encoder expects them.
@@ -117,7 +150,7 @@ class Embedder:
         Raises:
             EmbeddingError: one of them is no such array.
         """
-        return self.preprocessor(images)
+        return (self._whole if whole else self.preprocessor)(images)
 
     def embed_pixels(self, pixels: torch.Tensor) -> Embeddings:
         """Preprocessed pixels to embeddings, in one batch.
@@ -157,7 +190,14 @@ class Embedder:
         if len(parts) == 1:
             return parts[0]
         evidence = torch.cat([part.evidence for part in parts]) if self._norm_is_evidence else None
-        return Embeddings(torch.cat([part.vectors for part in parts]), evidence)
+        if parts[0].classes is None:
+            return Embeddings(torch.cat([part.vectors for part in parts]), evidence)
+        return Embeddings(
+            torch.cat([part.vectors for part in parts]),
+            evidence,
+            torch.cat([part.prominence for part in parts]),
+            torch.cat([part.classes for part in parts]),
+        )
 
     def tokenize(self, texts: Sequence[str]) -> torch.Tensor:
         """Texts to the encoder's own tokens: int64 [B, context length], padded, cut where too long, on the
@@ -202,10 +242,17 @@ class Embedder:
         return Embeddings(functional.normalize(torch.cat(parts), dim=-1).clone()).vectors
 
     def _embeddings(self, features: torch.Tensor) -> Embeddings:
-        """Un-normalised features [B, F] to checked embeddings; copied, as inference tensors cannot be trained on."""
+        """Un-normalised features [B, F], or [B, F + 1 + C] with prominence and classes, to checked embeddings.
+
+        Copied, as inference tensors cannot be trained on.
+        """
+        prominence = classes = None
+        if features.shape[1] > self.width:
+            prominence, classes = features[:, self.width].clone(), features[:, self.width + 1 :].clone()
+            features = features[:, : self.width]
         vectors = functional.normalize(features, dim=-1).clone()
         evidence = features.norm(dim=-1).clamp(max=1.0).clone() if self._norm_is_evidence else None
-        return Embeddings(vectors, evidence)
+        return Embeddings(vectors, evidence, prominence, classes)
 
 
 def _checked_texts(texts: Sequence[str]) -> list[str]:

@@ -298,11 +298,14 @@ def _image_encoder(
     tower: torch.nn.Module, source: _Source, preprocessor: Preprocessor, device: torch.device
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """A loaded image tower on its device, in its fastest exact form."""
-    if device.type != "cpu":
-        return tower.to(device)
-    tower = tower.to(memory_format=torch.channels_last)
+    if device.type == "cpu":
+        tower = tower.to(memory_format=torch.channels_last)
+        if source.has_conse_tower:
+            tower = cpu_tower.for_cpu(tower, preprocessor.height, preprocessor.width)
+    else:
+        tower = tower.to(device)
     if source.has_conse_tower:
-        return cpu_tower.for_cpu(tower, preprocessor.height, preprocessor.width)
+        conse_tower.trunk_of(tower).classifier.with_classes = True
     return tower
 
 

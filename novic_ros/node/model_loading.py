@@ -38,6 +38,8 @@ def make_labeller(settings: Settings) -> Any:
             min_score=0.0,
             gencfg=settings.generation or None,
             device=settings.device,
+            on_unsure=settings.on_unsure,
+            views=settings.views or None,
         )
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]

@@ -46,11 +46,37 @@ def evaluate(tmp_path, capsys):
 def test_scores(evaluate):
     code, out, err = evaluate()
     assert (code, err) == (0, "")
-    score, exact, in_list, over_generic = out.splitlines()
+    score, exact, in_list, over_generic, close, answered, truthful, generic, calibration, sure = out.splitlines()
     assert score.startswith("score         0.375 (n = 4, 95 % interval 0.")
     assert exact == "exact         1 of 4 (0.250, 95 % interval 0.046 to 0.699)"
     assert in_list.startswith("exact in list 2 of 4 (0.500, ")
     assert over_generic.startswith("over-generic  1 of 4 (0.250, ")
+    assert close.startswith("close         2 of 4 (0.500, ")
+    assert answered.startswith("answered      3 of 4 (0.750, ")
+    assert truthful.startswith("truthful      3 of 3 (1.000, ")
+    assert generic.startswith("generic       0 of 3 (0.000, ")
+    assert calibration.startswith("calibration   error 0.100 (n = 3, ")  # three scores of 0.9, three true labels
+    assert sure == "score >= 0.9  2 of 3 (0.667, 95 % interval 0.208 to 0.939) exact or close"
+
+
+def test_no_answers_at_all(evaluate):
+    code, out, err = evaluate({entry["file"]: said() for entry in TRUTH})
+    assert (code, err) == (0, "")
+    assert out.splitlines()[-1].startswith("answered      0 of 4")
+
+
+def test_plot(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    for name, content in (("a.json", LABELS), ("t.json", TRUTH)):
+        (tmp_path / name).write_text(json.dumps(content))
+    files = [str(tmp_path / "a.json"), str(tmp_path / "t.json")]
+    output = tmp_path / "plot.png"
+    assert main(["evaluate", "plot", "--set", "one", *files, "--set", "two", *files, "--output", str(output)]) == 0
+    assert output.read_bytes().startswith(b"\x89PNG")
+    (tmp_path / "a.json").write_text(json.dumps({entry["file"]: said() for entry in TRUTH}))
+    assert main(["evaluate", "plot", "--set", "one", *files, "--output", str(output)]) == 2
+    error = f"novic evaluate: {files[0]}: expected at least one picture with a label, found none\n"
+    assert capsys.readouterr().err == error
 
 
 def test_json(evaluate):
@@ -60,7 +86,12 @@ def test_json(evaluate):
     low, high = result.pop("score_interval")
     assert 0 <= low < 0.375 < high <= 1
     assert result.pop("exact_interval") == pytest.approx([0.0456, 0.6994], abs=1e-4)
-    assert result == {"score": 0.375, "n": 4, "exact": 1, "any_exact": 2, "over_generic": 1}
+    assert result.pop("close_interval") == pytest.approx([0.1500, 0.8500], abs=1e-4)
+    assert result.pop("truthful_interval") == pytest.approx([0.4385, 1.0], abs=1e-4)
+    assert result.pop("calibration_error") == pytest.approx(0.1)
+    assert result.pop("calibration_error_interval") == pytest.approx([0.1, 0.1])
+    assert result == {"score": 0.375, "n": 4, "exact": 1, "any_exact": 2, "over_generic": 1, "close": 2, "answered": 3,
+                      "truthful": 3, "generic": 0, "sure": 3, "sure_close": 2}
 
 
 def test_pictures_that_are_not_asked_for_do_not_matter(evaluate):
@@ -106,6 +137,9 @@ FAULTS = {
     "prediction without labels": ({"a.jpg": {"evidence": None}}, ONE, "labels.json", "a.jpg"),
     "prediction is a list": ({"a.jpg": [1]}, ONE, "labels.json", "a.jpg"),
     "labels of a prediction are no list": ({"a.jpg": {"labels": "dog"}}, ONE, "labels.json", "a.jpg"),
+    "label without a score": ({"a.jpg": {"labels": [{"text": "dog"}]}}, ONE, "labels.json", "a.jpg"),
+    "label with an impossible score": ({"a.jpg": {"labels": [{"text": "dog", "score": 7}]}}, ONE, "labels.json",
+                                       "a.jpg"),
     "label without text": ({"a.jpg": {"labels": [{"score": 1}]}}, ONE, "labels.json", "a.jpg"),
     "label is a text": ({"a.jpg": {"labels": ["dog"]}}, ONE, "labels.json", "a.jpg"),
     "a picture twice": ({"x/a.jpg": said("dog"), "y/a.jpg": said("cat")}, ONE, "labels.json", "a.jpg twice"),

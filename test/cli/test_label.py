@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_calibration import write_tiny_calibration
 from tiny_model import TINY_NOUNS, cut_file
 
 from novic_ros.cli.main import main
@@ -195,6 +196,23 @@ def test_options_reach_the_labeller(photo, tiny_model, tmp_path):
     assert json.loads(out)[photo]["labels"] == labels[:2]
     _, out, _ = novic("label", photo, "--model", tiny_model, "--json", "-", "--nouns", nouns, "--gencfg", "greedy")
     assert len(json.loads(out)[photo]["labels"]) == 1
+
+
+def test_unsure_and_views_reach_the_labeller(photo, tiny_model, tmp_path):
+    model = shutil.copytree(tiny_model, tmp_path / "model")
+    write_tiny_calibration(model, TINY_NOUNS, bias=-9.0)  # sure of nothing
+
+    def texts(*options):
+        code, out, err = novic("label", photo, "--model", model, "--json", "-", *options)
+        assert (code, err) == (0, "")
+        return [label["text"] for label in json.loads(out)[photo]["labels"]], out
+
+    assert len(texts()[0]) == 5
+    assert texts("--on-unsure", "best") == texts()
+    assert texts("--on-unsure", "hypernym")[0] == texts("--on-unsure", "empty")[0] == []
+    assert texts("--views", "1") == texts() != texts("--views", "2")
+    assert "novic calibrate" in refused("label", photo, "--model", tiny_model, "--on-unsure", "hypernym")
+    assert "views: expected 1 or 2, got 7" in refused("label", photo, "--model", model, "--views", "7")
 
 
 def test_nothing_sure_enough(photo, tiny_model):

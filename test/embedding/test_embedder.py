@@ -158,3 +158,94 @@ def test_embeddings_check_themselves(vectors, evidence, message):
 
 def test_repr_says_what_it_is(clip, clip_folder):
     assert repr(clip) == f"Embedder('local:{clip_folder}', width=24, device='cpu')"
+
+
+# ---- classes: what a calibrator reads -----------------------------------------------------------------------------
+
+
+def test_an_encoder_with_classes_tells_them(conse, conse_folder, images):
+    from novic_ros.embedding import conse_tower
+
+    result = conse.embed_images(images)
+    import open_clip
+
+    model = open_clip.create_model(f"local-dir:{conse_folder}").eval()
+    with torch.inference_mode():
+        logits = conse_tower.class_logits(model, conse.preprocess(images))
+    assert torch.allclose(result.classes, (logits / 0.7).softmax(-1), atol=1e-4)
+    expected = (logits.amax(1) - logits.mean(1)) / logits.std(1, correction=0)
+    assert torch.allclose(result.prominence, expected, atol=1e-3)
+    assert (result.prominence > 1).all()
+
+
+def test_prominence_does_not_change_when_logits_are_scaled():
+    from novic_ros.embedding.conse_tower import ConSEHead
+
+    torch.manual_seed(0)
+    head = ConSEHead(8, 5, 3)
+    head.with_classes = True
+    features = torch.randn(2, 8)
+    before = head(features)
+    assert before.shape == (2, 3 + 1 + 5)
+    with torch.no_grad():
+        head.fc.weight.mul_(4)
+        head.fc.bias.mul_(4)
+    after = head(features)
+    assert torch.allclose(before[:, 3], after[:, 3], atol=1e-5)
+    assert not torch.allclose(before[:, 4:], after[:, 4:], atol=1e-2)
+    with torch.no_grad():
+        head.fc.weight.zero_()
+        head.fc.bias.zero_()
+    assert torch.equal(head(features)[:, 3], torch.zeros(2))  # nothing stands out, and nothing is NaN
+
+
+def test_other_encoders_have_none(clip, images):
+    result = clip.embed_images(images)
+    assert (result.prominence, result.classes) == (None, None)
+
+
+def test_batches_do_not_change_classes(conse, images, monkeypatch):
+    from novic_ros.embedding import embedder
+
+    whole = conse.embed_images(images * 2)
+    monkeypatch.setattr(embedder, "_IMAGES_AT_ONCE", {"cpu": 4})
+    parts = conse.embed_images(images * 2)
+    assert torch.allclose(whole.prominence, parts.prominence, atol=1e-4)
+    assert torch.allclose(whole.classes, parts.classes, atol=1e-5)
+
+
+def test_the_whole_image_is_squeezed_in(conse):
+    """A wide image, black but for its left edge: the middle square does not show the edge, the whole does."""
+    wide = np.zeros((40, 120, 3), np.uint8)
+    wide[:, :10] = 255
+    middle, whole = conse.preprocess([wide]), conse.preprocess([wide], whole=True)
+    assert middle.shape == whole.shape
+    assert middle.unique().numel() == 1
+    assert whole[..., 0].mean() > 0.9 > whole[..., -1].mean()
+    square = wide[:, :40]
+    assert torch.equal(conse.preprocess([square]), conse.preprocess([square], whole=True))
+
+
+def test_two_looks_are_averaged(conse, clip, images):
+    for embedder in (conse, clip):
+        one, other = embedder.embed_images(images), embedder.embed_images(images[::-1])
+        mean = one.averaged_with(other)
+        assert torch.allclose(mean.vectors, other.averaged_with(one).vectors, atol=1e-6)
+        again = one.averaged_with(one)
+        assert torch.allclose(again.vectors, one.vectors, atol=1e-5)
+    one, other = conse.embed_images(images), conse.embed_images(images[::-1])
+    mean = one.averaged_with(other)
+    assert torch.allclose(mean.classes, (one.classes + other.classes) / 2)
+    assert torch.allclose(mean.prominence, (one.prominence + other.prominence) / 2)
+    mixture = (one.vectors * one.evidence[:, None] + other.vectors * other.evidence[:, None]) / 2
+    assert torch.allclose(mean.evidence, mixture.norm(dim=1), atol=1e-6)
+    assert torch.allclose(mean.vectors, mixture / mixture.norm(dim=1, keepdim=True), atol=1e-5)
+
+
+@pytest.mark.parametrize("extra, message", [
+    ({"prominence": torch.ones(3)}, "prominence float32"),
+    ({"prominence": torch.ones(4).double()}, "prominence float32"),
+    ({"classes": torch.ones(3, 7)}, r"classes \[4, C\]"), ({"classes": torch.ones(4)}, r"classes \[4, C\]")])
+def test_classes_check_themselves(extra, message):
+    with pytest.raises(EmbeddingError, match=message):
+        Embeddings(torch.eye(4), **extra)

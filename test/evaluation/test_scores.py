@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from novic_ros.evaluation.scores import Mean, Rate, Truth, bootstrap_mean, hierarchical_score, is_over_generic
+from novic_ros.evaluation.scores import (
+    Mean,
+    Rate,
+    Truth,
+    bootstrap_mean,
+    calibration_bins,
+    calibration_error,
+    hierarchical_score,
+    is_generic,
+    is_over_generic,
+    is_truthful,
+)
 
 RECORD = {
     "file": "shark.jpg",
@@ -120,3 +131,49 @@ def test_bootstrap_of_equal_values_and_of_none():
     assert bootstrap_mean([0.5] * 7) == Mean(0.5, 0.5, 0.5, 7)
     with pytest.raises(ValueError, match="at least one value"):
         bootstrap_mean([])
+
+
+DEEP = Truth.of({"synonyms": ["tabby"], "hyponyms": ["brown tabby"],
+                 "hypernyms": [["cat"], ["feline"], ["carnivore"], ["mammal"], ["vertebrate"], ["chordate"],
+                               ["animal"], ["organism", "being"], ["tabby"]]})
+
+
+@pytest.mark.parametrize(("label", "truthful", "generic"), [
+    ("tabby", True, False),  # a right word, although it also stands far up
+    ("brown tabby", True, False), ("Cat", True, False), ("chordate", True, False),  # six steps up
+    ("animal", True, True),  # seven
+    ("Being", True, True), ("dog", False, False), ("", False, False),
+])
+def test_what_is_true_and_what_says_nearly_nothing(label, truthful, generic):
+    assert (is_truthful(label, DEEP), is_generic(label, DEEP)) == (truthful, generic)
+
+
+def test_calibration_bins_are_of_equal_size_and_in_order():
+    bins = calibration_bins([0.9, 0.1, 0.5, 0.7, 0.3], [True, False, True, False, False], bins=2)
+    found = [(one.score, one.right.k, one.right.n) for one in bins]
+    assert found == [(pytest.approx(0.3), 1, 3), (pytest.approx(0.8), 1, 2)]
+    assert len(calibration_bins([0.5] * 3, [True] * 3)) == 3  # no empty ones
+
+
+def test_calibration_error_by_hand():
+    scores, right = [0.1, 0.3, 0.6, 0.8], [False, True, True, True]
+    assert calibration_error(scores, right, bins=2).value == pytest.approx((2 * 0.3 + 2 * 0.3) / 4)
+    assert calibration_error([0.7] * 10, [True] * 7 + [False] * 3, bins=1).value == pytest.approx(0)
+
+
+def test_calibration_error_of_honest_and_of_boastful_scores():
+    random = np.random.default_rng(0)
+    scores = random.random(4000)
+    right = random.random(4000) < scores
+    honest = calibration_error(scores, right)
+    assert honest.value < 0.03 and honest.n == 4000
+    boastful = calibration_error(np.sqrt(scores), right)
+    assert boastful.low > honest.high
+    assert boastful.value == pytest.approx(1 / 6, abs=0.02)  # the mean of sqrt(x) - x
+    assert calibration_error(scores, right) == honest
+
+
+@pytest.mark.parametrize(("scores", "right"), [([], []), ([0.5], [True, False])])
+def test_calibration_of_nothing_or_of_unequal_numbers(scores, right):
+    with pytest.raises(ValueError, match="as many scores"):
+        calibration_bins(scores, right)

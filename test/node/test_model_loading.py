@@ -29,10 +29,13 @@ def test_parameters_become_arguments_of_the_labeller(tmp_path, monkeypatch):
     library.ImageLabeller = lambda *arguments, **keywords: (arguments, keywords)
     monkeypatch.setitem(sys.modules, "novic_ros.labeller", library)
     settings = Settings(**{parameter.name: parameter.default for parameter in PARAMETERS.values()})
-    expected = {"nouns": None, "top_k": 10, "min_score": 0.0, "gencfg": None, "device": "auto"}
+    expected = {"nouns": None, "top_k": 10, "min_score": 0.0, "gencfg": None, "device": "auto",
+                "on_unsure": "best", "views": None}
     assert make_labeller(settings) == (("novic_mini",), expected)
-    settings = settings._replace(model="m", guide_file=str(guide), generation="greedy", device="cpu", top_k=1)
-    expected = {"nouns": ["cup"], "top_k": 10, "min_score": 0.0, "gencfg": "greedy", "device": "cpu"}
+    settings = settings._replace(model="m", guide_file=str(guide), generation="greedy", device="cpu", top_k=1,
+                                 on_unsure="hypernym", views=1)
+    expected = {"nouns": ["cup"], "top_k": 10, "min_score": 0.0, "gencfg": "greedy", "device": "cpu",
+                "on_unsure": "hypernym", "views": 1}
     assert make_labeller(settings) == (("m",), expected)
 
 

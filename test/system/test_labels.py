@@ -152,12 +152,15 @@ def test_bad_frames_are_counted_and_the_next_good_one_is_labelled(robot, transpo
 
 def test_newest_frame_wins_while_the_model_is_busy(robot):
     robot.start(NOVIC_TEST_DELAY="0.5")
+    began = time.monotonic()
     for second in range(60, 70):
         robot.raw(picture("red"), second)
         time.sleep(0.02)
+    sending = time.monotonic() - began  # a busy machine may take its time
     robot.answer("labels", 69)
     stamps = [m.header.stamp.sec for m in robot.heard["labels"]]
-    assert stamps == sorted(stamps) and stamps[-1] == 69 and len(stamps) <= 3
+    assert stamps == sorted(stamps) and stamps[-1] == 69 and len(stamps) <= 3 + sending / 0.5
+    assert len(stamps) < 10
     _, _, values = robot.status(lambda _l, _m, values: values["received"] == "10", "10 images")
     assert int(values["replaced by a newer frame"]) == 10 - len(stamps)
     assert int(values["processed"]) == len(stamps)
