@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint train-mini bench bench-train bench-decode bench-gpu clean distclean
+.PHONY: help setup demo test lint train-mini calibrate-mini bench bench-train bench-decode bench-gpu clean distclean
 
 export PYTHON TORCH
 run := NOVIC_ROOT='$(CURDIR)' && . tools/env.sh &&
@@ -27,9 +27,17 @@ lint: ## check style with ruff, and the shell scripts' syntax
 	@$(run) ruff check .
 	@for script in tools/*.sh .ci/run; do bash -n "$$script" || exit 1; done
 
-train-mini: ## train the embedded model again, into models/novic_mini
-	@tools/setup.sh dev
+train-mini: ## train and calibrate the embedded model again, into models/novic_mini
+	@tools/setup.sh train
 	@$(run) python -m novic_ros.training.mini --output models/novic_mini
+	@$(MAKE) --no-print-directory calibrate-mini
+
+calibrate-mini: ## calibrate the scores of models/novic_mini again (1 minute)
+	@tools/setup.sh train
+	@$(run) python -m novic_ros.training.mini.hypernyms models/novic_mini
+	@$(run) python -m novic_ros.training.mini.stamps build/stamps
+	@$(run) novic calibrate models/novic_mini --photos build/stamps/white --photos build/stamps/photo --views 2 \
+	    --threshold 0.62 --note "cut-out photos of Debian's tuxpaint-stamps-default, on white and on blurred demo photos"
 
 bench: ## run every script in benchmarks/
 	@tools/setup.sh dev

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes .venv ready: apt packages, PyTorch, libraries, ROS messages, and this project itself.
-# Usage: tools/setup.sh [demo|dev]   ("dev", the default, also needs what tests and training read)
+# Usage: tools/setup.sh [demo|dev|train]   ("dev", the default, also needs what tests read, "train" what makes novic_mini)
 #   PYTHON  the Python to use (default: the one used last time, then python3)
 #   TORCH   what to give pip for PyTorch (default: the same as last time, then a pinned release that comes without CUDA
 #           where such a build is at hand, or the newest where an NVIDIA GPU is found)
@@ -31,7 +31,7 @@ everything=$(fingerprint "$root|$distro|$PYTHON|$TORCH" requirements*.txt tools 
     novic_ros/__init__.py)
 exec 9<"${BASH_SOURCE[0]}"
 flock 9  # of two calls at once, the second waits and then finds everything done
-if { fits "complete-$purpose" "$everything" || fits complete-dev "$everything"; } \
+if { fits "complete-$purpose" "$everything" || { [ "$purpose" = demo ] && fits complete-dev "$everything"; }; } \
     && "$venv/bin/python" -c "" 2>/dev/null; then
     exit 0
 fi
@@ -46,7 +46,8 @@ while IFS='|' read -r package where probe; do
     read -r where <<<"$where"
     case "$where" in
         wheels) [ -z "$distro" ] || continue ;;
-        dev) [ "$purpose" = dev ] || continue ;;
+        dev) [ "$purpose" != demo ] || continue ;;
+        train) [ "$purpose" = train ] || continue ;;
     esac
     bash -c "$probe" >/dev/null 2>&1 </dev/null || missing+=("$package")
 done < <(grep -v '^#' tools/apt-packages.txt)
