@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_search import float64_weights, reference_search
 
-from novic_ros.decoding import positions
+from novic_ros.decoding import exhaustive, positions
 from novic_ros.decoding.candidates import Scorer
 from novic_ros.decoding.exhaustive import exhaustive_search
 from novic_ros.decoding.generation import GenerationConfig
@@ -29,10 +29,12 @@ def random_model(seed, vocab_size=VOCAB_SIZE, max_tokens=MAX_TOKENS):
     return model
 
 
-def search(model, vectors, nouns, config, vocabulary=None, ahead=(positions.AHEAD_ROWS, positions.AHEAD_BELOW)):
+def search(model, vectors, nouns, config, vocabulary=None, ahead=(positions.AHEAD_ROWS, positions.AHEAD_BELOW),
+           rows=exhaustive.ROWS):
     guide = NounTrie.build(nouns)
     scorer = Scorer(config, guide, guide if vocabulary is None else NounTrie.build(vocabulary))
-    with mock.patch.multiple(positions, AHEAD_ROWS=ahead[0], AHEAD_BELOW=ahead[1]):
+    with mock.patch.multiple(positions, AHEAD_ROWS=ahead[0], AHEAD_BELOW=ahead[1]), \
+            mock.patch.object(exhaustive, "ROWS", rows):
         return (exhaustive_search if config.method == "all" else beam_search)(model, vectors, scorer)
 
 
@@ -59,17 +61,18 @@ def assert_same(found, expected, where):
 
 @settings(max_examples=400, deadline=None)
 @given(seed=st.integers(0, 2**20), nouns=noun_lists, batch=st.integers(1, 3), config=configs,
-       vocabulary=st.one_of(st.none(), noun_lists), ahead=st.sampled_from([(0, 0), (7, 2), (64, 1), (64, 4)]))
-def test_equals_the_reference_on_random_cases(seed, nouns, batch, config, vocabulary, ahead):
+       vocabulary=st.one_of(st.none(), noun_lists), ahead=st.sampled_from([(0, 0), (7, 2), (64, 1), (64, 4)]),
+       rows=st.sampled_from([1, 3, 256]))
+def test_equals_the_reference_on_random_cases(seed, nouns, batch, config, vocabulary, ahead, rows):
     model = random_model(seed)
     vectors = torch.nn.functional.normalize(torch.randn(batch, WIDTH), dim=-1)
-    found = search(model, vectors, nouns, config, vocabulary, ahead)
+    found = search(model, vectors, nouns, config, vocabulary, ahead, rows)
     weights = float64_weights(model)
     for vector, one_image in zip(vectors.double().numpy(), found):
         expected = reference_search(weights, model.arch, vector, nouns, config, vocabulary)
         if len(expected) == config.k and any_tie_at_the_edge(weights, model, vector, nouns, config, vocabulary):
             continue
-        assert_same(one_image, expected, (str(config), nouns, vocabulary, ahead))
+        assert_same(one_image, expected, (str(config), nouns, vocabulary, ahead, rows))
 
 
 def any_tie_at_the_edge(weights, model, vector, nouns, config, vocabulary):
