@@ -53,7 +53,11 @@ class PackedLayer(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """As `Layer.forward`."""
-        return self.layer(x, mask)
+        layer, width = self.layer, x.shape[-1]
+        projected = layer.qkv.forward(_normed(x, layer.norm1))  # [B, T, 3E]
+        q, k, v = projected.unflatten(-1, (3, layer.heads, -1)).permute(2, 0, 3, 1, 4)
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self._after_attention(x, attended.transpose(1, 2).flatten(2)), projected[..., width:]
 
     def step(self, x: torch.Tensor, cached: torch.Tensor, slots: torch.Tensor, seen: torch.Tensor,
              mask: torch.Tensor) -> torch.Tensor:
@@ -63,7 +67,11 @@ class PackedLayer(nn.Module):
         cached.index_copy_(0, slots, projected[:, width:])
         k, v = cached.index_select(0, seen).view(rows, -1, 2, layer.heads, width // layer.heads).permute(2, 0, 3, 1, 4)
         q = projected[:, :width].view(rows, layer.heads, 1, -1)
-        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask).view(rows, width)
+        attended = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self._after_attention(x, attended.view(rows, width))
+
+    def _after_attention(self, x: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+        layer = self.layer
         x = layer.out.plus(attended, x)
         return layer.down.plus(layer.up.forward(_normed(x, layer.norm2), self._activation), x)
 

@@ -60,8 +60,8 @@ def beam_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Scorer, *,
 def _best_per_image(image: np.ndarray, value: np.ndarray, finished: list[list[Found]], k: int) -> np.ndarray:
     """Which candidates [n] stay among their image's k best, by falling value; finished nouns that do not go."""
     kept = []
-    bounds = np.flatnonzero(np.diff(image, prepend=-1, append=-1))  # candidates of one image lie side by side
-    for begin, end in zip(bounds[:-1], bounds[1:]):
+    begins = [0, *(np.flatnonzero(image[1:] != image[:-1]) + 1)] if len(image) else []  # one image's lie side by side
+    for begin, end in zip(begins, [*begins[1:], len(image)]):
         best = np.arange(begin, end)
         if len(best) > k:
             best = begin + np.argpartition(-value[begin:end], k - 1)[:k]
