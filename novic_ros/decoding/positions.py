@@ -22,7 +22,7 @@ from novic_ros.decoding.tokens import END
 __all__ = ["Positions"]
 
 AHEAD_ROWS = 64  # positions of one pass at most, when any of them is not asked for yet
-AHEAD_BELOW = 12  # all that follows a beam is computed if it is no more than this; a single next token always is
+AHEAD_BELOW = 4  # all that follows a beam is computed if it is no more than this; a single next token always is
 
 
 @dataclass(frozen=True)
