@@ -42,6 +42,16 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture(scope="session")
+def reference(root) -> Path:
+    """The folder of a small checkpoint of the authors' with outputs of their code, or a skip where there is none."""
+    given = os.environ.get("NOVIC_REFERENCE")
+    folder = Path(given) if given else root.parent / "shared" / "data" / "novic_reference"
+    if not (folder / "small" / "small.train").is_file():
+        pytest.skip("the authors' reference outputs are not here; set NOVIC_REFERENCE to their folder")
+    return folder / "small"
+
+
 sys.path.append(str(Path(__file__).parent))  # for tiny_model
 
 

@@ -7,7 +7,6 @@ that come back from clean vectors and, where vectors with truth are given, by ho
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from novic_ros.cli.json_files import read_json
 from novic_ros.cli.train import add_training_arguments, failed, prepare
+from novic_ros.cli.vectors_file import read_vectors
 
 if TYPE_CHECKING:
     from novic_ros.training.processes import Processes
@@ -35,7 +36,6 @@ def add_parser(subparsers) -> None:
                         help="vectors [N, F], such as those of pictures, to name and to score against --truth")
     parser.add_argument("--truth", type=Path, metavar="FILE",
                         help="JSON list of N records {synonyms, hypernyms, hyponyms}, in the order of the vectors")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and stop")
     parser.set_defaults(run=run)
 
 
@@ -99,8 +99,6 @@ def _ablate(args: argparse.Namespace, processes: Processes) -> int:
 def _evaluation(place: str | None, truth: Path | None, width: int) -> Callable[[Path], Mapping[str, float]] | None:
     """Scores of a decoder's best noun for each of some vectors. Raises ValueError."""
     import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     from novic_ros import decoding
     from novic_ros.evaluation.scores import Truth, hierarchical_score
@@ -109,19 +107,14 @@ def _evaluation(place: str | None, truth: Path | None, width: int) -> Callable[[
         return None
     if place is None or truth is None:
         raise ValueError("embeddings, truth: expected both or none")
-    file, _, key = place.rpartition(":")
-    try:
-        vectors = load_file(file).get(key)
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"embeddings: expected FILE.safetensors:KEY, got {place!r}: {error}") from None
-    if vectors is None or vectors.ndim != 2 or vectors.shape[1] != width:
-        found = "no such tensor" if vectors is None else str(list(vectors.shape))
-        raise ValueError(f"embeddings: expected {key!r} in {file} as vectors [N, {width}], found {found}")
-    records = json.loads(truth.read_text(encoding="utf-8"))
-    if not isinstance(records, list) or len(records) != len(vectors):
-        raise ValueError(f"{truth}: expected a JSON list of {len(vectors)} records, one per vector")
+    vectors = read_vectors(place)
+    if vectors.shape[1] != width:
+        raise ValueError(f"{place}: expected vectors [N, {width}], found {list(vectors.shape)}")
+    records = read_json(truth, list)
+    if len(records) != len(vectors):
+        raise ValueError(f"{truth}: expected {len(vectors)} records, one per vector, found {len(records)}")
     truths = [Truth.of(record) for record in records]
-    vectors = torch.nn.functional.normalize(vectors.float(), dim=-1)
+    vectors = torch.nn.functional.normalize(vectors, dim=-1)
 
     def evaluate(folder: Path) -> dict[str, float]:
         decoder = decoding.load(folder, "cpu")

@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+from novic_ros.cli.vectors_file import VectorsFileError, read_vectors
+
 __all__ = ["add_parser", "run"]
 
 ROWS = 64  # vectors decoded at once
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         decoder = decoding.load(path if path.is_file() else find_model(args.checkpoint), args.device)
         if args.guide:
             decoder.set_guide(read_nouns(args.guide))
-        vectors = _read_vectors(args.embeddings)
+        vectors = read_vectors(args.embeddings)
         results = []
         for part in vectors.split(ROWS):
             for found in decoder.decode(part, args.gencfg):
@@ -53,29 +55,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(text)
         else:
             Path(args.json).write_text(text, encoding="utf-8")
-    except (decoding.DecodingError, ModelNotFound, VocabularyError, OSError) as error:
+    except (decoding.DecodingError, ModelNotFound, VocabularyError, VectorsFileError, OSError) as error:
         print(f"novic decode: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0
-
-
-def _read_vectors(place: str):
-    """FILE:KEY -> float32 [B, F]. Raises DecodingError."""
-    from safetensors import SafetensorError, safe_open
-
-    from novic_ros.decoding import DecodingError
-
-    file, _, key = place.rpartition(":")
-    if not file:
-        raise DecodingError(f"embeddings: expected FILE.safetensors:KEY, got {place!r}")
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            if key not in tensors.keys():
-                shown = ", ".join(sorted(tensors.keys())[:10])
-                raise DecodingError(f"{file}: expected a tensor {key!r}, found {shown or 'none'}")
-            vectors = tensors.get_tensor(key)
-    except (OSError, SafetensorError) as error:
-        raise DecodingError(f"{file}: expected a safetensors file: {error}") from None
-    if vectors.ndim != 2 or not vectors.is_floating_point():
-        raise DecodingError(f"{file}, {key}: expected float [B, F], found {vectors.dtype} {list(vectors.shape)}")
-    return vectors.float()

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from novic_ros.cli.json_files import read_json
 from novic_ros.evaluation.scores import (
     Rate,
     Truth,
@@ -118,7 +119,7 @@ def _truths(path: Path) -> dict[str, Truth]:
 def read_truths(path: Path) -> dict[str, tuple[Truth, str]]:
     """Picture -> its truth and its category ("" if it has none), at least one. Raises ValueError."""
     truths: dict[str, tuple[Truth, str]] = {}
-    for record in _read(path, list):
+    for record in read_json(path, list):
         if not isinstance(record, dict) or not isinstance(record.get("file"), str):
             raise ValueError(f"{path}: expected records of file, synonyms, hypernyms, hyponyms, found {record!r:.100}")
         if record["file"] in truths:
@@ -132,7 +133,7 @@ def read_truths(path: Path) -> dict[str, tuple[Truth, str]]:
 def _predictions(path: Path, wanted: Collection[str]) -> dict[str, list[Label]]:
     """Every wanted picture -> its labels, best first. Raises ValueError."""
     predictions: dict[str, list[Label]] = {}
-    for name, entry in _read(path, dict).items():
+    for name, entry in read_json(path, dict).items():
         picture = Path(name).name
         if picture not in wanted:
             continue
@@ -148,14 +149,3 @@ def _predictions(path: Path, wanted: Collection[str]) -> dict[str, list[Label]]:
         raise ValueError(f"{path}: expected labels for every picture of the truth, {len(missing)} are missing, "
                          f"the first is {missing[0]}")
     return predictions
-
-
-def _read(path: Path, kind: type):
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: expected a JSON file: {error}") from None
-    if not isinstance(content, kind):
-        expected = "object" if kind is dict else "list"
-        raise ValueError(f"{path}: expected a JSON {expected}, found {type(content).__name__}")
-    return content

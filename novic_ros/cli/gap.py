@@ -6,7 +6,6 @@ Pictures and captions are embedded here; what is measured, and what for, is in `
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from novic_ros import images
+from novic_ros.cli.json_files import JsonFileError, read_json
 
 __all__ = ["add_parser", "run"]
 
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         name = "".join(letter if letter.isalnum() or letter in "-." else "_" for letter in args.embedder)
         target = args.output / f"modality_gap_{name}.json"
         gap.write(target)
-    except (_Unusable, EmbeddingError, GapError, OSError) as error:
+    except (_Unusable, JsonFileError, EmbeddingError, GapError, OSError) as error:
         console.print(f"novic gap: {' '.join(str(error).split())}")
         return 2
     found = gap.statistics
@@ -123,7 +123,7 @@ def _pictures(files: Sequence[Path], truth: Path | None, labels: Path | None, co
 
 def _truths(path: Path) -> dict[str, tuple[str, list[str]]]:
     found = {}
-    for record in _read(path, list):
+    for record in read_json(path, list):
         words = record.get("synonyms") if isinstance(record, dict) else None
         if not isinstance(words, list) or not words or not all(map(_is_words, words)) \
                 or not isinstance(record.get("file"), str):
@@ -134,22 +134,11 @@ def _truths(path: Path) -> dict[str, tuple[str, list[str]]]:
 
 
 def _labels(path: Path) -> dict[str, str]:
-    content = _read(path, dict)
+    content = read_json(path, dict)
     for name, label in content.items():
         if not _is_words(label):
             raise _Unusable(f"{path}: expected a label in words for {name}, found {label!r:.100}")
     return {Path(name).name: _words(label) for name, label in content.items()}
-
-
-def _read(path: Path, kind: type):
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _Unusable(f"{path}: expected a JSON file: {error}") from None
-    if not isinstance(content, kind):
-        raise _Unusable(f"{path}: expected a JSON {'object' if kind is dict else 'list'}, found "
-                        f"{type(content).__name__}")
-    return content
 
 
 def _is_words(value) -> bool:

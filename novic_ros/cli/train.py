@@ -28,7 +28,6 @@ def add_parser(subparsers) -> None:
         "train", help="train an object decoder by recipe",
         description="Train an object decoder for an encoder, from caches of its text embeddings.")
     add_training_arguments(parser)
-    parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and stop")
     parser.set_defaults(run=run)
 
 
@@ -47,6 +46,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
                         help="the encoder's modality gap, for recipes with mean_shift or spread_shift")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default %(default)s)")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: as torch finds best)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and stop")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -113,7 +113,8 @@ def test_a_dry_run_only_talks(capsys, given, tmp_path):
     (["--vary", "num_layers=1", "--vary", "num_layers=2"], "vary: expected every field once"),
     (["--seeds", "0"], "seeds: expected a whole number from 1, got 0"),
     (["--embeddings", "a.safetensors:b"], "embeddings, truth: expected both or none"),
-    (["--embeddings", "a.safetensors:b", "--truth", "c"], "embeddings: expected FILE.safetensors:KEY"),
+    (["--embeddings", "a.safetensors:b", "--truth", "c"], "a.safetensors: expected a safetensors file"),
+    (["--embeddings", "a.safetensors", "--truth", "c"], "embeddings: expected FILE.safetensors:KEY"),
 ])  # fmt: skip
 def test_wrong_usage_is_one_line(capsys, given, tmp_path, arguments, words):
     code, _, err = run(capsys, given, tmp_path / "out", *arguments)
@@ -129,9 +130,9 @@ def test_vectors_and_truth_that_do_not_fit(capsys, given, tmp_path):
     short.write_text(json.dumps(json.loads(truth.read_text())[:-1]))
     save_file({"images": torch.ones(6, 8)}, narrow)
     for embeddings, records, words in [
-        (vectors, short, "expected a JSON list of 6 records, one per vector"),
-        (vectors.replace(":images", ":pictures"), truth, "found no such tensor"),
-        (f"{narrow}:images", truth, "as vectors [N, 24], found [6, 8]"),
+        (vectors, short, "expected 6 records, one per vector, found 5"),
+        (vectors.replace(":images", ":pictures"), truth, "expected a tensor 'pictures', found images"),
+        (f"{narrow}:images", truth, "expected vectors [N, 24], found [6, 8]"),
     ]:  # fmt: skip
         code, _, err = run(capsys, given, tmp_path / "out", "--embeddings", embeddings, "--truth", records)
         assert code == 2

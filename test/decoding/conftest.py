@@ -1,22 +1,11 @@
-"""What the tests of this folder share: their helper files, and the authors' outputs where they are at hand."""
+"""What the tests of this folder share: their helper files, and a tiny checkpoint of the authors' kind."""
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for reference_search, reference_network, variants
-
-
-@pytest.fixture(scope="session")
-def reference(root) -> Path:
-    """The folder of a small checkpoint of the authors' with outputs of their code, or a skip where there is none."""
-    given = os.environ.get("NOVIC_REFERENCE")
-    folder = Path(given) if given else root.parent / "shared" / "data" / "novic_reference"
-    if not (folder / "small" / "small.train").is_file():
-        pytest.skip("the authors' reference outputs are not here; set NOVIC_REFERENCE to their folder")
-    return folder / "small"
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
-"""What the tests of this folder share: a toy training, one thread, and the authors' outputs where they are at hand."""
+"""What the tests of this folder share: a toy training, and one thread."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -17,13 +16,3 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
-
-
-@pytest.fixture(scope="session")
-def reference(root) -> Path:
-    """The folder of the authors' outputs that test/decoding uses too, or a skip where there is none."""
-    given = os.environ.get("NOVIC_REFERENCE")
-    folder = Path(given) if given else root.parent / "shared" / "data" / "novic_reference"
-    if not (folder / "small" / "small.train").is_file():
-        pytest.skip("the authors' reference outputs are not here; set NOVIC_REFERENCE to their folder")
-    return folder / "small"
