@@ -27,10 +27,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="rounds over all pictures (default %(default)s)")
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--views", type=int, choices=(1, 2), help="looks at each picture (default: the model's own, 2)")
+    args = parser.parse_args()
+    rounds = args.rounds
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    labeller = ImageLabeller("novic_mini", top_k=5, device="cpu")
+    labeller = ImageLabeller("novic_mini", top_k=5, device="cpu", views=args.views)
     labeller.warm_up()
 
     times: dict[str, list[float]] = {}
@@ -52,7 +54,8 @@ def main() -> None:
         low, median, high = min(values), float(np.median(values)), float(np.percentile(values, 95))
         result[stage] = {"min": round(low, 2), "median": round(median, 2), "p95": round(high, 2)}
         print(f"{stage:12} {low:7.2f} {median:7.2f} {high:7.2f}")
-    print(json.dumps({"benchmark": "label_image", "ms": result, "nouns": len(labeller.nouns), "threads": 1,
+    print(json.dumps({"benchmark": "label_image", "ms": result, "nouns": len(labeller.nouns), "views": args.views,
+                      "threads": 1,
                       "torch": torch.__version__, "opencv": cv2.__version__, "python": platform.python_version(),
                       "machine": platform.machine()}))
 
