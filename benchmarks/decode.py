@@ -48,20 +48,21 @@ def make_checkpoint(nouns: int = NOUNS) -> Checkpoint:
     return Checkpoint(model, "none", tuple(texts), tokens, vocabulary, NounTrie.build(tokens))
 
 
-def cpu_ms(call, images: int, rounds: int) -> float:
-    """Least CPU milliseconds per image over rounds of `call()`."""
-    best = float("inf")
+def cpu_ms(calls, images: int, rounds: int) -> list[float]:
+    """Least CPU milliseconds per image of each call, over rounds in which they take turns."""
+    best = [float("inf")] * len(calls)
     for _ in range(rounds):
-        start = time.process_time()
-        call()
-        best = min(best, time.process_time() - start)
-    return 1000 * best / images
+        for which, call in enumerate(calls):
+            start = time.process_time()
+            call()
+            best[which] = min(best[which], time.process_time() - start)
+    return [1000 * seconds / images for seconds in best]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--images", type=int, default=IMAGES, help="how many vectors")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -79,11 +80,11 @@ def main() -> None:
         swap = time.perf_counter() - start
         for batch in (1, 16):
             for name, k in ((GREEDY, 1), (BEAM, 10)):
-                ours = cpu_ms(lambda d=decoder, b=batch, n=name: [d.decode(part, n) for part in vectors.split(b)],
-                              args.images, args.rounds)
-                peer = cpu_ms(lambda b=batch, c=checkpoint, d=dense[:nouns], k=k:
-                              [dense_beam_search(c.model, part, d, k) for part in vectors.split(b)],
-                              args.images, args.rounds)
+                ours, peer = cpu_ms([
+                    lambda d=decoder, b=batch, n=name: [d.decode(part, n) for part in vectors.split(b)],
+                    lambda b=batch, c=checkpoint, d=dense[:nouns], k=k:
+                        [dense_beam_search(c.model, part, d, k) for part in vectors.split(b)],
+                ], args.images, args.rounds)
                 rows.append({"vocabulary": known, "nouns": nouns, "batch": batch, "search": name, "ms": round(ours, 2),
                              "dense_ms": round(peer, 1), "ratio": round(peer / ours, 1), "swap_s": round(swap, 2)})
                 print("{nouns:6} of {vocabulary:6} nouns, batch {batch:2}, {search:26} {ms:8.2f} ms, "

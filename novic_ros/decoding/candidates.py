@@ -103,11 +103,16 @@ class Scorer:
             logits = logits / self.config.temperature
         return logits if self.config.guide == "r" else logits.log_softmax(dim=-1)
 
-    def grow(self, beams: Beams, readings: Readings) -> Candidates:
-        """All candidates of R beams whose positions are computed; free search gives the k likeliest of each beam."""
+    def grow(self, beams: Beams, readings: Readings, most: int | None = None) -> Candidates:
+        """All candidates of R beams whose positions are computed; free search gives the k likeliest of each beam.
+
+        most: so many of each beam are enough; where it saves time, only the likeliest so many are listed.
+        """
         trie = self.guide or self.vocabulary
         if trie is None:
             return self._grow_freely(beams, readings.newest())
+        if most and not beams.tokens[0] and self.config.guide == "p" and self.vocabulary is None:
+            return self._grow_roots(readings.newest(), most)
         guided = trie is self.guide
         owner, edge = trie.edges_of(beams.node if guided else beams.vocabulary_node)
         token = trie.edge_token[edge].astype(np.int64)
@@ -118,7 +123,7 @@ class Scorer:
             noun[ends] = trie.noun_at[beams.node[owner[ends]]]
         chosen = readings.at(beams.path[owner, -1], token)
         if self.config.guide == "r":
-            first = np.flatnonzero(np.diff(owner, prepend=-1))
+            first = np.diff(owner, prepend=-1).nonzero()[0]
             peak = np.maximum.reduceat(chosen, first)
             chosen -= (peak + np.log(np.add.reduceat(np.exp(chosen - peak[owner]), first)))[owner]
         score = beams.score[owner] + chosen
@@ -142,6 +147,17 @@ class Scorer:
             return NOWHERE
         noun = int(self.guide.noun_at[node])
         return None if noun < 0 else noun
+
+    def _grow_roots(self, logprob: torch.Tensor, most: int) -> Candidates:
+        """The likeliest first tokens of every image: a root has thousands of children."""
+        edges = self.guide.first_edge[1]  # the root's are the first ones
+        first_tokens = torch.from_numpy(self.guide.edge_token[:edges]).to(logprob.device)
+        best, edge = logprob.index_select(1, first_tokens).topk(min(most, edges), sorted=False)
+        owner = np.repeat(np.arange(len(best)), best.shape[1])
+        edge = edge.cpu().numpy().ravel()
+        node = self.guide.edge_node[edge].astype(np.int64)
+        return Candidates(owner, self.guide.edge_token[edge].astype(np.int64), node, node,
+                          np.full(len(edge), NOWHERE), best.double().cpu().numpy().ravel())
 
     def _grow_freely(self, beams: Beams, logprob: torch.Tensor) -> Candidates:
         if not beams.tokens[0]:

@@ -75,7 +75,7 @@ class Positions:
         if self._ahead:
             path[:, -1] = [self._ahead.get((before, tokens[-1]), -1) if last < 0 else last
                            for (before, last), tokens in zip(path[:, -2:].tolist(), beams.tokens)]
-        rows = np.flatnonzero(path[:, -1] < 0)
+        rows = (path[:, -1] < 0).nonzero()[0]
         if len(rows):
             path[rows, -1] = self._used + np.arange(len(rows))
             self._compute(path[rows], np.array([beams.tokens[row][-1] for row in rows]), beams.node[rows], columns - 1)
@@ -86,7 +86,7 @@ class Positions:
         found = np.empty(len(slots))
         ends = [one.first for one in self._passes[1:]] + [self._used]
         for one, end in zip(self._passes, ends):
-            here = np.flatnonzero((slots >= one.first) & (slots < end))
+            here = ((slots >= one.first) & (slots < end)).nonzero()[0]
             if len(here):
                 found[here] = _elements(one.readings, (slots[here] - one.first) // one.stride, tokens[here])
         return found
@@ -120,7 +120,7 @@ class Positions:
             parent, edge = guide.edges_of(nodes)
             token = guide.edge_token[edge]
             few = (guide.tokens_below[nodes] <= AHEAD_BELOW) | (guide.degree[nodes] == 1)
-            kept = np.flatnonzero(few[parent] & (token != END))
+            kept = (few[parent] & (token != END)).nonzero()[0]
             budget -= len(kept)
             if budget < 0 or not len(kept):
                 return

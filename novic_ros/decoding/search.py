@@ -36,7 +36,7 @@ def beam_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Scorer, *,
     positions = Positions(model, vectors, scorer, rows=len(vectors) * k, alive=columns)
     beams = positions.roots()
     for column in range(1, columns + 1):
-        grown = scorer.grow(beams, positions)
+        grown = scorer.grow(beams, positions, most=k)
         value = scorer.value(grown.score, column)
         kept = _best_per_image(beams.image[grown.owner], value, finished, k)
         ends = grown.is_end[kept]
@@ -60,7 +60,7 @@ def beam_search(model: ObjectDecoder, vectors: torch.Tensor, scorer: Scorer, *,
 def _best_per_image(image: np.ndarray, value: np.ndarray, finished: list[list[Found]], k: int) -> np.ndarray:
     """Which candidates [n] stay among their image's k best, by falling value; finished nouns that do not go."""
     kept = []
-    begins = [0, *(np.flatnonzero(image[1:] != image[:-1]) + 1)] if len(image) else []  # one image's lie side by side
+    begins = [0, *((image[1:] != image[:-1]).nonzero()[0] + 1)] if len(image) else []  # one image's lie side by side
     for begin, end in zip(begins, [*begins[1:], len(image)]):
         best = np.arange(begin, end)
         if len(best) > k:
