@@ -109,15 +109,14 @@ class CacheWriter:
         if self.description.rows_of(block) != rows or len(arrays[0]) != len(rows):
             raise CacheError(f"{self.path}: expected the rows of block {block}, {self.description.rows_of(block)}, got "
                              f"{len(arrays[0])} for {rows}")
-        checksum = checksum_of(block, *arrays)
         self._wait()
-        self._storing = self._thread.submit(self._store, block, arrays, checksum)
+        self._storing = self._thread.submit(self._store, block, arrays)
 
-    def _store(self, block: int, arrays: Sequence[np.ndarray], checksum: int) -> None:
+    def _store(self, block: int, arrays: Sequence[np.ndarray]) -> None:
         first = block * self.description.block_rows
         self._file.mark_unfinished()
         self._file.write_rows(first, *arrays)
-        self._file.set_checksum(block, checksum)
+        self._file.set_checksum(block, checksum_of(block, *arrays))
         self._file.start_writing_back(first, len(arrays[0]))
 
     def _wait(self) -> None:
