@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -47,32 +48,32 @@ class NounTrie:
         """
         if not len(nouns):
             raise DecodingError("noun trie: expected at least one noun, got none")
-        children: list[dict[int, int]] = [{}]
-        counts: list[dict[int, int]] = [{}]
-        noun_at = [-1]
-        for index, noun in enumerate(nouns):
-            if len(noun) < 2 or noun[-1] != END or END in noun[:-1]:
-                raise DecodingError(f"noun trie: expected tokens and one end token for noun {index}, got {list(noun)}")
-            node = 0
-            for token in noun:
-                if token not in children[node]:
-                    children[node][token] = -1 if token == END else len(children)
-                    counts[node][token] = 0
-                    if token != END:
-                        children.append({})
-                        counts.append({})
-                        noun_at.append(-1)
-                counts[node][token] += 1
-                if token != END:
-                    node = children[node][token]
-            if noun_at[node] < 0:
-                noun_at[node] = index
-        first_edge = np.concatenate([[0], np.cumsum([len(edges) for edges in children])])
-        ordered = [(token, edges[token], count[token])
-                   for edges, count in zip(children, counts) for token in sorted(edges)]
-        tokens, nodes, counts_of_edges = np.array(ordered, dtype=np.int32).T
-        return cls(first_edge.astype(np.int32), np.ascontiguousarray(tokens), np.ascontiguousarray(nodes),
-                   np.ascontiguousarray(counts_of_edges), np.array(noun_at, dtype=np.int32))
+        length = np.fromiter(map(len, nouns), np.int64, len(nouns))
+        tokens = np.fromiter(chain.from_iterable(nouns), np.int64, int(length.sum()))
+        after = np.cumsum(length)  # where the tokens of the next noun begin
+        ends = np.bincount(np.repeat(np.arange(len(nouns)), length), tokens == END, len(nouns))
+        faulty = (length < 2) | (ends != 1) | (np.append(tokens, -1)[after - 1] != END)
+        if faulty.any():
+            index = int(faulty.argmax())
+            raise DecodingError(f"noun trie: expected tokens and one end token for noun {index}, got "
+                                f"{list(nouns[index])}")
+
+        # Level by level: one edge per distinct (node, token), in rising order; a new node below each but end tokens.
+        stride, nodes = int(tokens.max()) + 1, 1
+        row, at, node = np.arange(len(nouns)), after - length, np.zeros(len(nouns), np.int64)  # of unfinished nouns
+        levels, noun_at = [], np.full(len(tokens) + 1, -1)
+        while len(row):
+            edges, edge_of, count = np.unique(node * stride + tokens[at], return_inverse=True, return_counts=True)
+            token = edges % stride
+            below = np.where(token == END, -1, nodes - 1 + np.cumsum(token != END))
+            levels.append(np.stack([edges // stride, token, below, count]))
+            nodes += int((token != END).sum())
+            ended = tokens[at] == END
+            noun_at[node[ended][::-1]] = row[ended][::-1]  # the first of equal nouns stays
+            row, at, node = row[~ended], at[~ended] + 1, below[edge_of[~ended]]
+        start, *edges = np.concatenate(levels, axis=1).astype(np.int32)
+        first_edge = np.searchsorted(start, np.arange(nodes + 1)).astype(np.int32)
+        return cls(first_edge, *map(np.ascontiguousarray, edges), noun_at[:nodes].astype(np.int32))
 
     def edges_of(self, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """All edges that leave `nodes` int [R], one after another: (row of `nodes`, edge), each int64 [n]."""
