@@ -42,7 +42,7 @@ def main() -> None:
             start = time.perf_counter()
             image = images.from_bytes(data)
             read = time.perf_counter() - start
-            labels, stages = labeller.label_timed([image])
+            labels, stages, _ = labeller.label_timed([image])
             assert len(labels[0].labels) == 5 and image.shape == (480, 640, 3)
             for stage, seconds in {"JPEG": read, **stages, "total": read + sum(stages.values())}.items():
                 times.setdefault(stage, []).append(1000 * seconds)

@@ -14,6 +14,7 @@ from tiny_model import TINY_NOUNS, cut_file, write_tiny_decoder
 from novic_ros import decoding, embedding, images
 from novic_ros.labeller import ImageLabeller, LabellerError
 from novic_ros.labels import Labels
+from novic_ros.vocabulary import SiteVocabulary
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +78,21 @@ def test_repeated_calls_are_identical(tiny, pictures):
 
 
 def test_stages_are_timed(tiny, pictures):
-    results, stages = tiny.label_timed(pictures)
+    results, stages, version = tiny.label_timed(pictures)
+    assert version == 0
     assert results == tiny.label(pictures)
     assert list(stages) == ["preprocess", "embed", "decode"]
     assert all(0 < seconds < 60 for seconds in stages.values())
+
+
+def test_both_halves_together_are_the_whole(tiny, pictures):
+    whole = tiny.label_timed(pictures, top_k=3)
+    embeddings, seconds = tiny.embed_timed(pictures)
+    half = tiny.label_embedded(embeddings, top_k=3)
+    assert half.labels == whole.labels and half.vocabulary_version == whole.vocabulary_version
+    assert set(seconds) | set(half.stages) == set(whole.stages) == {"preprocess", "embed", "decode"}
+    assert embeddings.vectors.shape == (len(pictures), tiny.embedder.width)
+    assert set(tiny.nouns) == set(tiny.known_nouns) and tiny.search.startswith("beam_k10")
 
 
 def test_warm_up_changes_nothing(tiny, pictures):
@@ -114,10 +126,16 @@ def test_other_searches(tiny_model, pictures, gencfg):
 class StandIn:
     """Embedder and decoder in one: every picture has the same hypotheses, and evidence by its brightness."""
 
-    width, spec, guide = 4, "stand-in", ("dog", "cat")
+    width, spec, nouns = 4, "stand-in", ("dog", "cat")
 
     def __init__(self, *found):
         self.found = [decoding.Hypothesis(text, score) for text, score in found]
+
+    def compile_guide(self, nouns):
+        return decoding.Guide(tuple(nouns or self.nouns), trie=None)
+
+    def knows(self, noun):
+        return noun in self.nouns
 
     def preprocess(self, pictures):
         return torch.tensor([picture.mean() / 255 for picture in pictures])
@@ -125,7 +143,7 @@ class StandIn:
     def embed_pixels(self, pixels):
         return embedding.Embeddings(torch.eye(4)[:1].repeat(len(pixels), 1), pixels.float())
 
-    def decode(self, vectors, gencfg):
+    def decode(self, vectors, gencfg, guide=None):
         return [self.found for _ in vectors]
 
 
@@ -215,9 +233,9 @@ def test_what_is_said_when_unsure(calibrated, pictures):
 def test_hypernyms_keep_to_the_nouns_that_may_be_said(calibrated, pictures):
     labeller = ImageLabeller(calibrated, nouns=["lion", "dog"], device="cpu", on_unsure="hypernym")
     assert all(result.labels == () for result in labeller.label(pictures))
-    labeller.set_nouns(["lion", "dog", "cat"])
+    labeller.set_vocabulary(SiteVocabulary(guide=("lion", "dog", "cat")))
     assert {label.text for result in labeller.label(pictures) for label in result.labels} <= {"lion", "dog", "cat"}
-    labeller.set_nouns(None)
+    labeller.set_vocabulary(SiteVocabulary())
     assert labeller.label(pictures) == ImageLabeller(calibrated, device="cpu", on_unsure="hypernym").label(pictures)
 
 
@@ -292,9 +310,9 @@ def test_nouns_can_be_replaced_and_taken_back(tiny_model, pictures):
     labeller = ImageLabeller(tiny_model, device="cpu")
     assert labeller.nouns == TINY_NOUNS
     whole = labeller.label(pictures)
-    labeller.set_nouns(["dog"])
+    labeller.set_vocabulary(SiteVocabulary(guide=("dog",)))
     assert [[label.text for label in result.labels] for result in labeller.label(pictures)] == [["dog"]] * 5
-    labeller.set_nouns(None)
+    labeller.set_vocabulary(SiteVocabulary())
     assert labeller.nouns == TINY_NOUNS
     assert labeller.label(pictures) == whole
 
@@ -314,34 +332,163 @@ def test_a_noun_outside_the_vocabulary(tiny_model, pictures):
 @pytest.mark.parametrize(("nouns", "message"), [
     ([], "at least one noun"), (["dog", "Dog"], "'Dog' is there twice"), (["zyzzyva"], "'zyzzyva' needs tokens"),
     (["???"], "'???'"), ("dog", "a list of nouns"), (["dog", 3], "a list of nouns")])
-def test_after_a_bad_list_the_old_one_stays(tiny_model, nouns, message):
+def test_bad_nouns(tiny_model, nouns, message):
     assert message in refused(tiny_model, nouns=nouns)
-    labeller = ImageLabeller(tiny_model, nouns=["cat"], device="cpu")
-    with pytest.raises(LabellerError):
-        labeller.set_nouns(nouns)
-    assert labeller.nouns == ("cat",)
 
 
-def test_nouns_may_change_while_others_label(tiny_model, pictures):
-    """Every result belongs to one of the two lists, never to a mixture."""
-    labeller = ImageLabeller(tiny_model, nouns=["dog", "cat"], device="cpu")
+# ---- the site vocabulary --------------------------------------------------------------------------------------------
+
+
+def site(**lists):
+    return SiteVocabulary.read(**lists)
+
+
+def texts(results):
+    return [[label.text for label in result.labels] for result in results]
+
+
+def test_a_vocabulary_is_used_from_the_next_call_on(tiny_model, pictures):
+    labeller = ImageLabeller(tiny_model, top_k=12, device="cpu")
+    before = labeller.label_timed(pictures)
+    assert (before.vocabulary_version, labeller.vocabulary) == (0, SiteVocabulary())
+    given = site(guide=["dog", "cat", "chair"], allow=["dog", "seat"], deny=["cat"], remap=["chair=seat"])
+    assert labeller.set_vocabulary(given, version=7) == ["site vocabulary: in the guide, but may not be said: cat"]
+    after = labeller.label_timed(pictures)
+    assert (after.vocabulary_version, labeller.vocabulary, labeller.nouns) == (7, given, given.guide)
+    for plain, changed in zip(before.labels, after.labels):
+        was = {label.text: label.score for label in plain.labels}
+        assert {label.text: label.score for label in changed.labels} == pytest.approx(
+            {"dog": was["dog"], "seat": was["chair"]}, rel=1e-4)
+    assert labeller.set_vocabulary(SiteVocabulary()) == []
+    assert labeller.label_timed(pictures).labels == before.labels
+
+
+def test_words_of_one_name_are_added_up(tiny_model, pictures):
+    labeller = ImageLabeller(tiny_model, top_k=12, device="cpu")
+    before = labeller.label(pictures)
+    labeller.set_vocabulary(site(remap=[f"{noun}=thing" for noun in TINY_NOUNS if noun != "dog"]))
+    for plain, changed in zip(before, labeller.label(pictures)):
+        found = plain.labels[:10]  # as many as the search holds
+        things = sum(label.score for label in found if label.text != "dog")
+        assert {label.text: label.score for label in changed.labels}["thing"] >= things - 1e-5
+
+
+def test_denied_words_give_their_place_to_others(stand_in):
+    labeller = stand_in(("dog", -0.5), ("cat", -1.5), top_k=1)
+    picture = np.zeros((2, 2, 3), np.uint8)
+    assert texts(labeller.label([picture])) == [["dog"]]
+    labeller.set_vocabulary(site(deny=["Dog"]))
+    assert texts(labeller.label([picture])) == [["cat"]]
+    assert labeller.label([picture])[0].best.score == pytest.approx(math.exp(-1.5))
+
+
+def test_hypernyms_are_said_by_the_site_s_names(calibrated, pictures):
+    labeller = ImageLabeller(calibrated, device="cpu", on_unsure="hypernym")
+    before = texts(labeller.label(pictures))
+    first = {words[0] for words in before if words and words[0] in SAID}
+    assert first  # some are unsure
+    assert labeller.set_vocabulary(site(remap=[f"{word}=some {word}" for word in SAID])) == []
+    for words, renamed in zip(before, texts(labeller.label(pictures))):
+        assert renamed == [f"some {word}" if word in SAID else word for word in words]
+    labeller.set_vocabulary(site(deny=sorted(first)))
+    assert not first & {word for words in texts(labeller.label(pictures)) for word in words}
+
+
+@pytest.mark.parametrize(("lists", "message"), [
+    ({"guide": ["dog", "zyzzyva", "quokka"]}, "'zyzzyva' needs tokens .*; 'quokka' needs tokens"),
+    ({"guide": ["dog"], "deny": ["dog"]}, "at least one word that may be said"),
+    ({"allow": ["zyzzyva"]}, "at least one word that may be said"),
+])
+def test_after_a_bad_vocabulary_the_old_one_stays(tiny_model, pictures, lists, message):
+    labeller = ImageLabeller(tiny_model, device="cpu")
+    labeller.set_vocabulary(site(guide=["cat"]), 3)
+    with pytest.raises(LabellerError, match=message):
+        labeller.set_vocabulary(site(**lists), 4)
+    timed = labeller.label_timed(pictures[:1])
+    assert (texts(timed.labels), timed.vocabulary_version, labeller.nouns) == ([["cat"]], 3, ("cat",))
+
+
+def test_misspelt_words_are_warned_of(calibrated):
+    labeller = ImageLabeller(calibrated, device="cpu")
+    (warning,) = labeller.set_vocabulary(site(deny=["Animal", "Dgo", "sea-lion"], guide=[]))
+    assert "nothing that the model can find" in warning and warning.endswith(": Dgo")
+    (warning,) = labeller.set_vocabulary(site(guide=["mountain lion", "dog"]))
+    assert "outside the decoder's vocabulary" in warning
+
+
+def test_nouns_of_the_constructor_are_warned_of_in_the_log(tiny_model, caplog):
+    ImageLabeller(tiny_model, nouns=["mountain lion", "dog"], device="cpu")
+    assert "may be named less well: mountain lion" in caplog.text
+
+
+def test_vocabularies_may_change_while_others_label(tiny_model, pictures):
+    """Every call uses one vocabulary throughout, guide and names, and says which."""
+    one = site(guide=["dog", "cat"], remap=["cat=kitty"])
+    other = site(guide=["chair", "teapot", "cat"], deny=["chair"])
+    expected = {1: {"dog", "kitty"}, 2: {"teapot", "cat"}}
+    labeller = ImageLabeller(tiny_model, device="cpu")
+    labeller.set_vocabulary(one, 1)
     results, stop = [], threading.Event()
 
     def label():
         while not stop.is_set():
-            results.extend(labeller.label(pictures[:2]))
+            results.append(labeller.label_timed(pictures[:2]))
 
     thread = threading.Thread(target=label)
     thread.start()
     try:
-        while len(results) < 60:
-            labeller.set_nouns(["chair", "teapot", "bicycle"])
-            labeller.set_nouns(["dog", "cat"])
+        while len(results) < 60 and thread.is_alive():
+            labeller.set_vocabulary(other, 2)
+            labeller.set_vocabulary(one, 1)
     finally:
         stop.set()
         thread.join()
-    said = {frozenset(label.text for label in result.labels) for result in results}
-    assert said <= {frozenset({"dog", "cat"}), frozenset({"chair", "teapot", "bicycle"})}
+    assert len(results) >= 60
+    assert {timed.vocabulary_version for timed in results} == {1, 2}
+    for timed in results:
+        assert {frozenset(words) for words in texts(timed.labels)} == {frozenset(expected[timed.vocabulary_version])}
+
+
+# ---- options of one call --------------------------------------------------------------------------------------------
+
+
+def test_top_k_and_min_score_of_one_call(tiny, pictures):
+    whole = tiny.label(pictures)
+    for plain, two in zip(whole, tiny.label_timed(pictures, top_k=2).labels):
+        assert two.labels == plain.labels[:2]
+    ten = tiny.label_timed(pictures, top_k=10).labels
+    assert all(len(one.labels) == 10 for one in ten)  # the search holds more than the five that are said
+    score = whole[0].labels[2].score
+    assert tiny.label_timed(pictures, min_score=score).labels[0].labels == whole[0].labels[:3]
+    assert tiny.label(pictures) == whole
+
+
+def test_on_unsure_of_one_call(calibrated, pictures):
+    labeller = ImageLabeller(calibrated, device="cpu")
+    for on_unsure in ("best", "hypernym", "empty"):
+        of_its_own = ImageLabeller(calibrated, device="cpu", on_unsure=on_unsure)
+        assert labeller.label_timed(pictures, on_unsure=on_unsure).labels == of_its_own.label(pictures)
+
+
+def test_a_lowest_score_raises_the_threshold_below_which_a_guess_is_unsure(calibrated, pictures):
+    """Leaves score 0.38, "animal" 0.71, "vehicle" 0.65, and the model's threshold is 0.5."""
+    labeller = ImageLabeller(calibrated, device="cpu")
+    for plain, strict in zip(labeller.label_timed(pictures, on_unsure="hypernym").labels,
+                             labeller.label_timed(pictures, on_unsure="hypernym", min_score=0.7).labels):
+        assert [label.text for label in strict.labels] in ([], ["animal"])
+        assert all(label.score >= 0.7 for label in strict.labels)
+        if plain.best and plain.best.text == "animal":
+            assert strict.best == plain.best
+    for result in labeller.label_timed(pictures, on_unsure="best", min_score=0.9).labels:
+        assert result.labels == ()
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"top_k": 0}, "top_k: expected a whole number"), ({"min_score": math.nan}, "min_score: expected a number"),
+    ({"on_unsure": "silent"}, "on_unsure: expected best"), ({"on_unsure": "hypernym"}, "novic calibrate")])
+def test_bad_options_of_one_call(tiny, pictures, options, message):
+    with pytest.raises(LabellerError, match=message):
+        tiny.label_timed(pictures[:1], **options)
 
 
 # ---- what is refused ------------------------------------------------------------------------------------------------
@@ -471,13 +618,13 @@ def test_mini_is_repeatable_and_each_picture_is_on_its_own(mini, photos):
 
 
 def test_mini_with_few_nouns(mini, photos):
-    mini.set_nouns(["castle", "cat", "Traffic Light"])
+    mini.set_vocabulary(SiteVocabulary(guide=("castle", "cat", "Traffic Light")))
     try:
         for result in mini.label(photos):
             assert {label.text for label in result.labels} <= {"castle", "cat", "Traffic Light"}
             assert result.labels
     finally:
-        mini.set_nouns(None)
+        mini.set_vocabulary(SiteVocabulary())
     assert len(mini.nouns) > 10_000
 
 

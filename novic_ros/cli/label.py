@@ -34,7 +34,13 @@ def add_parser(subparsers) -> None:
     which.add_argument("--checkpoint", metavar="FILE", help="an authors' checkpoint file, .train or .model")
     parser.add_argument("--embedder", metavar="SPEC", help="encoder to use: openclip:ORG/NAME or local:DIR (default: "
                                                            "the one that belongs to the decoder)")
-    parser.add_argument("--nouns", metavar="FILE", help="say only the nouns in this text file, one per line")
+    parser.add_argument("--nouns", metavar="FILE", help="find only the nouns in this text file, one per line")
+    for name, shown, help_text in (
+        ("--allow", "WORD", "of what is found, say only this word; may be given again, and @FILE stands for its lines"),
+        ("--deny", "WORD", "never say this word; likewise"),
+        ("--remap", "FROM=TO", "call a word by another name, and join it with that; likewise"),
+    ):
+        parser.add_argument(name, metavar=shown, action="append", default=[], help=help_text)
     parser.add_argument("--gencfg", help="how to search, for example greedy or beam_k10 (default: a beam of 10)")
     parser.add_argument("--on-unsure", choices=("best", "hypernym", "empty"), default="best",
                         help="where the best guess is probably wrong: say it all the same, or the nearest broader word "
@@ -49,16 +55,18 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Label the pictures; 0 if all went well, 1 if some failed, 2 if the model cannot be used."""
     from novic_ros.labeller import ImageLabeller, LabellerError
-    from novic_ros.vocabulary import VocabularyError, read_nouns
+    from novic_ros.vocabulary import SiteVocabulary, VocabularyError
 
     # File names and nouns are shown as they are: brackets are no markup, ":cat:" is no emoji.
     console = Console(stderr=args.json == "-", highlight=False, markup=False, emoji=False)
     errors = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     try:
-        nouns = read_nouns(args.nouns) if args.nouns else None
-        labeller = ImageLabeller(args.checkpoint or args.model, embedder=args.embedder, nouns=nouns, top_k=args.top,
+        site = SiteVocabulary.read([f"@{args.nouns}"] if args.nouns else [], args.allow, args.deny, args.remap)
+        labeller = ImageLabeller(args.checkpoint or args.model, embedder=args.embedder, top_k=args.top,
                                  min_score=args.min_score, gencfg=args.gencfg, device=args.device,
                                  on_unsure=args.on_unsure, views=args.views)
+        for warning in labeller.set_vocabulary(site):
+            errors.print(f"novic label: {warning}")
     except (LabellerError, VocabularyError) as error:
         errors.print(f"novic label: {error}")
         return 2

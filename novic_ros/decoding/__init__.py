@@ -2,6 +2,6 @@
 
 from novic_ros.decoding.conversion import export_checkpoint, import_checkpoint
 from novic_ros.decoding.errors import DecodingError
-from novic_ros.decoding.noun_decoder import Hypothesis, NounDecoder, load
+from novic_ros.decoding.noun_decoder import Guide, Hypothesis, NounDecoder, load
 
-__all__ = ["DecodingError", "Hypothesis", "NounDecoder", "export_checkpoint", "import_checkpoint", "load"]
+__all__ = ["DecodingError", "Guide", "Hypothesis", "NounDecoder", "export_checkpoint", "import_checkpoint", "load"]

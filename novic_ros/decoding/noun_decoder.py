@@ -1,7 +1,8 @@
 """The decoding library's face: a loaded object decoder with its guide list, vectors [B, F] in, nouns out.
 
 Everything hard is elsewhere: the network in `object_decoder.py`, the search in `search.py`, files in `checkpoint.py`.
-The guide list can be replaced while other threads decode: a new trie is built first and swapped in one assignment.
+The guide list can be replaced while other threads decode: a new trie is built first and swapped in one assignment. Who
+wants to say which list one call uses compiles a `Guide` and hands it to `decode`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from novic_ros.decoding.search import beam_search
 from novic_ros.decoding.tokens import Tokenizer
 from novic_ros.vocabulary import canonical
 
-__all__ = ["Hypothesis", "NounDecoder", "load"]
+__all__ = ["Guide", "Hypothesis", "NounDecoder", "load"]
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +47,15 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
-class _Guide:
-    """A noun list and its trie, replaced together."""
+class Guide:
+    """The nouns that a search may produce, ready for it; `compile_guide` makes one for its decoder only.
+
+    newcomers: those outside the decoder's vocabulary, which it may name less well.
+    """
 
     nouns: tuple[str, ...]
     trie: NounTrie
+    newcomers: tuple[str, ...] = ()
 
 
 def load(path: str | Path, device: str = "auto") -> NounDecoder:
@@ -82,7 +87,7 @@ class NounDecoder:
         self._turn = self._model.lock if isinstance(self._model, CudaDecoder) else contextlib.nullcontext()
         self._device = device
         self._row = {canonical(noun): row for row, noun in enumerate(checkpoint.nouns)}
-        self._guide = _Guide(checkpoint.nouns, checkpoint.trie)
+        self._guide = Guide(checkpoint.nouns, checkpoint.trie)
         self._find_tokenizer = find_tokenizer
         self._tokenizer: Tokenizer | None = None
 
@@ -106,17 +111,30 @@ class NounDecoder:
         """The nouns that the search may produce now."""
         return self._guide.nouns
 
-    def set_guide(self, nouns: Sequence[str] | None) -> None:
-        """Let the search produce only `nouns`, spelled as given; None means the whole vocabulary.
+    def knows(self, noun: str) -> bool:
+        """Whether a noun, however it is spelled, is in the vocabulary that the decoder was trained on."""
+        return canonical(noun) in self._row
 
-        A noun outside the vocabulary is allowed, with a warning, if its tokens are known. Raises one DecodingError
-        that names every noun that is repeated, too long or cannot be written in the decoder's tokens; the old guide
-        list then stays.
+    def set_guide(self, nouns: Sequence[str] | None) -> None:
+        """Let the search produce only `nouns`; as `compile_guide`, with a warning for nouns outside the vocabulary.
+
+        After a DecodingError the old guide list stays.
+        """
+        guide = self.compile_guide(nouns)
+        if guide.newcomers:
+            log.warning("%d guide nouns are outside the decoder's vocabulary and may be named less well: %s",
+                        len(guide.newcomers), ", ".join(guide.newcomers[:20]))
+        self._guide = guide
+
+    def compile_guide(self, nouns: Sequence[str] | None) -> Guide:
+        """A guide of `nouns`, spelled as given, for `decode`; None means the whole vocabulary. Changes nothing.
+
+        A noun outside the vocabulary is allowed if its tokens are known. Raises one DecodingError that names every
+        noun that is repeated, too long or cannot be written in the decoder's tokens.
         """
         checkpoint = self._checkpoint
         if nouns is None:
-            self._guide = _Guide(checkpoint.nouns, checkpoint.trie)
-            return
+            return Guide(checkpoint.nouns, checkpoint.trie)
         rows, complaints, foreign = [], [], []
         seen: set[str] = set()
         for noun in nouns:
@@ -138,13 +156,11 @@ class NounDecoder:
         if complaints:
             shown = "; ".join(complaints[:20]) + (f"; and {len(complaints) - 20} more" if len(complaints) > 20 else "")
             raise DecodingError(f"guide list: expected distinct nouns that the decoder can write, but {shown}")
-        if foreign:
-            log.warning("%d guide nouns are outside the decoder's vocabulary and may be named less well: %s",
-                        len(foreign), ", ".join(foreign[:20]))
-        self._guide = _Guide(tuple(nouns), NounTrie.build(rows))
+        return Guide(tuple(nouns), NounTrie.build(rows), tuple(foreign))
 
-    def decode(self, vectors: torch.Tensor, gencfg: str = "beam_k10_vnone_gp_t1_a0") -> list[list[Hypothesis]]:
-        """Unit vectors float32 [B, F] -> at most k hypotheses each, best first, from the guide list.
+    def decode(self, vectors: torch.Tensor, gencfg: str = "beam_k10_vnone_gp_t1_a0",
+               guide: Guide | None = None) -> list[list[Hypothesis]]:
+        """Unit vectors float32 [B, F] -> at most k hypotheses each, best first, from `guide` or else the guide list.
 
         Raises DecodingError for vectors of another shape or with values that are not finite, and for a configuration
         name that cannot be read or is not offered.
@@ -154,7 +170,7 @@ class NounDecoder:
             raise DecodingError(f"decode: expected vectors [B, {self.width}], got {list(vectors.shape)}")
         if not bool(torch.isfinite(vectors).all()):
             raise DecodingError("decode: expected finite vectors, got NaN or infinity")
-        guide = self._guide
+        guide = guide or self._guide
         find = exhaustive_search if config.method == "all" else beam_search
         with self._turn:
             found = find(self._model, vectors.to(self._device, torch.float32),

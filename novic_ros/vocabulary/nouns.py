@@ -9,7 +9,9 @@ import re
 import unicodedata
 from pathlib import Path
 
-__all__ = ["VocabularyError", "canonical", "read_nouns"]
+__all__ = ["VocabularyError", "canonical", "read_nouns", "text_lines"]
+
+MAX_FILE_BYTES = 16 << 20  # ten times the longest list of English nouns
 
 # Letters that are no plain letter with an accent, and how they are written in ASCII.
 LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ß": "ss", "ð": "d", "þ": "th", "ł": "l", "đ": "d", "ħ": "h",
@@ -30,6 +32,33 @@ def canonical(noun: str) -> str:
     return " ".join(re.sub(r"[^a-z0-9 ]", "", words).split())
 
 
+def text_lines(path: Path, unit: str) -> list[tuple[int, str]]:
+    """(number, text) of each line of a UTF-8 text file that is not blank once its comment, from a ``#`` on, is gone.
+
+    Raises VocabularyError that names the file, and the line of a byte that is no UTF-8. unit: what a line holds.
+    """
+    expected = f"expected UTF-8 text with one {unit} per line"
+    if path.exists() and not path.is_file():  # reading a device might never end
+        raise VocabularyError(f"{path}: {expected}, found a folder or a device")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise VocabularyError(f"{path}: expected a text file with one {unit} per line, found no such file") from None
+    except (OSError, ValueError) as error:  # a ValueError for a path with a zero byte
+        raise VocabularyError(f"{path}: {expected}: {error}") from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise VocabularyError(f"{path}: {expected}, found more than {MAX_FILE_BYTES} bytes")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise VocabularyError(f"{path}: {expected}, found byte 0x{raw[error.start]:02x} in line {line}: save it as "
+                              "UTF-8") from None
+    lines = ((number, " ".join(line.partition("#")[0].split())) for number, line in enumerate(text.splitlines(), 1))
+    return [(number, line) for number, line in lines if line]
+
+
 def read_nouns(path: str | Path) -> list[str]:
     """Nouns from a UTF-8 text file, one per line; what follows a ``#`` is a comment, blank lines are skipped.
 
@@ -37,20 +66,10 @@ def read_nouns(path: str | Path) -> list[str]:
     error that lists every line that holds no usable noun or repeats an earlier one.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise VocabularyError(f"{path}: expected a text file with one noun per line, found no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise VocabularyError(f"{path}: expected UTF-8 text with one noun per line: {error}") from None
-
     nouns: list[str] = []
     first_line: dict[str, int] = {}
     complaints: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        noun = " ".join(line.partition("#")[0].split())
-        if not noun:
-            continue
+    for number, noun in text_lines(path, "noun"):
         key = canonical(noun)
         if not key:
             complaints.append(f"line {number}: {noun!r} has no letter or digit")

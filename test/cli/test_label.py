@@ -261,9 +261,35 @@ def test_bad_nouns(tiny_model, photo, tmp_path):
     nouns = tmp_path / "nouns.txt"
     assert "no such file" in refused("label", photo, "--model", tiny_model, "--nouns", nouns)
     nouns.write_text("")
-    assert "at least one noun" in refused("label", photo, "--model", tiny_model, "--nouns", nouns)
+    assert "at least one entry" in refused("label", photo, "--model", tiny_model, "--nouns", nouns)
     nouns.write_text("dog\nzyzzyva\n")
     assert "'zyzzyva'" in refused("label", photo, "--model", tiny_model, "--nouns", nouns)
+
+
+def test_site_vocabulary(photo, tiny_model, tmp_path):
+    def said(*options):
+        code, out, err = novic("label", photo, "--model", tiny_model, "--json", "-", "--top", "10", *options)
+        assert code == 0
+        return {label["text"] for label in json.loads(out)[photo]["labels"]}, err
+
+    everything, _ = said()
+    never = tmp_path / "never.txt"
+    never.write_text("# not indoors\nlion\nfire engine\n")
+    assert said("--deny", f"@{never}", "--deny", "DOG") == (everything - {"lion", "fire engine", "dog"}, "")
+    assert said("--allow", "cat", "--allow", "dog")[0] == everything & {"cat", "dog"}
+    one = sorted(everything)[0]
+    assert said("--remap", f"{one}=what it is") == ((everything - {one}) | {"what it is"}, "")
+    texts, err = said("--deny", "zyzzyva")
+    assert texts == everything
+    assert err.startswith("novic label: site vocabulary: nothing that the model can find")
+    assert len(err.splitlines()) == 1
+
+
+def test_bad_site_vocabulary(photo, tiny_model, tmp_path):
+    message = refused("label", photo, "--model", tiny_model, "--deny", "???", "--remap", "couch", "--allow",
+                      f"@{tmp_path}/absent")
+    assert all(part in message for part in ("deny: '???'", "remap: expected FROM=TO, got 'couch'", "no such file"))
+    assert "at least one word that may be said" in refused("label", photo, "--model", tiny_model, "--allow", "zyzzyva")
 
 
 @pytest.mark.parametrize("arguments", [("label",), ("label", "a.jpg", "--top", "many"), ("label", "a.jpg", "--fast")])

@@ -77,6 +77,27 @@ def test_all_complaints_at_once_and_the_old_guide_stays(decoder):
     assert decoder.guide == ("cat",)
 
 
+def test_a_compiled_guide_holds_for_the_calls_that_are_given_it(decoder):
+    guide = decoder.compile_guide(["cat", "Cat cup"])
+    assert (guide.nouns, guide.newcomers) == (("cat", "Cat cup"), ("Cat cup",))
+    torch.manual_seed(0)
+    vectors = torch.randn(4, 6)
+    assert [{found.text for found in row} for row in decoder.decode(vectors, guide=guide)] == [{"cat", "Cat cup"}] * 4
+    assert decoder.guide == NOUNS and texts(decoder) == [set(NOUNS)] * 4
+    decoder.set_guide(["tea"])
+    assert decoder.compile_guide(None).nouns == NOUNS
+    everything = decoder.decode(vectors, guide=decoder.compile_guide(None))
+    assert [{found.text for found in row} for row in everything] == [set(NOUNS)] * 4
+    decoder.set_guide(["cat", "Cat cup"])
+    assert decoder.decode(vectors) == decoder.decode(vectors, guide=guide)
+
+
+def test_knows_its_nouns_however_they_are_spelled(decoder):
+    assert decoder.knows("tea-cup") and decoder.knows("Tea Cup") and decoder.knows("cats tail")
+    decoder.set_guide(["cat cup"])
+    assert not decoder.knows("cat cup") and not decoder.knows("") and decoder.knows("cat")
+
+
 def test_empty_guide_is_refused(decoder):
     with pytest.raises(DecodingError, match="at least one noun"):
         decoder.set_guide([])
