@@ -3,9 +3,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint train-mini calibrate-mini bench bench-train bench-decode bench-gpu clean distclean
+.PHONY: help setup demo test test-system lint train-mini calibrate-mini ablate-mini bench bench-train bench-decode bench-node \
+    bench-evaluate bench-gpu soak clean distclean
 
 export PYTHON TORCH
+MINUTES ?= 20
 run := NOVIC_ROOT='$(CURDIR)' && . tools/env.sh &&
 
 help: ## list the targets
@@ -21,6 +23,10 @@ demo: ## label the demo pictures with the embedded model, into demo/
 test: ## run all tests; PYTEST_ARGS="-k trie -x" is passed on to pytest
 	@tools/setup.sh dev
 	@$(run) python -m pytest $(PYTEST_ARGS)
+
+test-system: ## run the tests that start real nodes over real DDS (part of test)
+	@tools/setup.sh dev
+	@$(run) python -m pytest test/system $(PYTEST_ARGS)
 
 lint: ## check style with ruff, and the shell scripts' syntax
 	@tools/setup.sh dev
@@ -39,6 +45,11 @@ calibrate-mini: ## calibrate the scores of models/novic_mini again (1 minute)
 	@$(run) novic calibrate models/novic_mini --photos build/stamps/white --photos build/stamps/photo --views 2 \
 	    --threshold 0.62 --note "cut-out photos of Debian's tuxpaint-stamps-default, on white and on blurred demo photos"
 
+ablate-mini: ## what each choice about the embedded model is worth, after train-mini (an hour and more)
+	@tools/setup.sh train
+	@$(run) python -m novic_ros.training.mini.stamps build/stamps
+	@$(run) python tools/ablate_mini.py --photos stamps build/stamps/white build/stamps/photo
+
 bench: ## run every script in benchmarks/
 	@tools/setup.sh dev
 	@$(run) for script in $(sort $(wildcard benchmarks/*.py)); do \
@@ -51,6 +62,18 @@ bench-train: ## time the trainer beside a plain PyTorch loop
 bench-decode: ## time the object decoder beside plain dense beam search
 	@tools/setup.sh dev
 	@$(run) python benchmarks/decode.py
+
+bench-node: ## time the node from frame to message, and under ten times more frames than it can label
+	@tools/setup.sh dev
+	@$(run) python benchmarks/node.py
+
+bench-evaluate: ## time reading bags, and what the evaluator costs beside the model
+	@tools/setup.sh dev
+	@$(run) python benchmarks/evaluate.py
+
+soak: ## run the node with faults injected; MINUTES=20 sets how long; writes into benchmarks/results
+	@tools/setup.sh dev
+	@$(run) python benchmarks/soak.py --minutes $(MINUTES)
 
 bench-gpu: ## the same on an NVIDIA GPU, with and without CUDA graphs
 	@tools/setup.sh dev

@@ -44,7 +44,7 @@ def ros_environment(domain_id: int, log_dir: Path) -> dict[str, str]:
         try:
             environment[names[old_fast_dds]] = str(shared_file("config/fastdds_large_images.xml"))
         except FileNotFoundError:
-            pass  # only large raw images need it, see docs/node.md
+            pass  # only large raw images need it, see docs/troubleshooting.md
     environment["ROS_DOMAIN_ID"] = str(domain_id)
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     if environment.get("ROS_DISTRO") == "humble":

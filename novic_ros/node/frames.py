@@ -1,104 +1,74 @@
-"""One frame on its way through the worker thread: message in, checked labels and stage times out.
+"""A frame as it travels through the node, and the one thread that handles frames.
 
-No ROS: a message is anything shaped like sensor_msgs/Image or CompressedImage. Nothing is computed here either; the
-two calls that work are `novic_ros.images.from_message` and the labeller's `label_timed`.
+No ROS: a message is anything with a header. What is done with frames is in `tick.py` and `frame_work.py`, where they
+wait in `intake.py`.
 """
 
+import dataclasses
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from novic_ros import images
-from novic_ros.labels import Labels
-from novic_ros.node.mailbox import Mailbox
 
-
-class FrameError(Exception):
-    """A frame that gave no labels. `cause` is a short word to count by: 'image' or 'labeller'."""
-
-    def __init__(self, cause: str, reason: str) -> None:
-        super().__init__(reason)
-        self.cause = cause
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # comparing two would compare their pixels
 class Frame:
-    """A message as it lies in the mailbox."""
+    """One image of one camera."""
 
-    message: Any
+    camera: str  # as in parameter cameras; "" for the only one
+    message: Any  # sensor_msgs/Image or CompressedImage
     received: float  # time.perf_counter() when the subscription callback ran
     epoch: int  # the activation it belongs to; results of an earlier activation are not published
+    boxes: Any = None  # vision_msgs/Detection2DArray; None: none came
+
+    @property
+    def stamp(self) -> int:
+        """The image's stamp in nanoseconds; 0 if the camera does not stamp."""
+        return nanoseconds(self.message)
+
+    def with_boxes(self, boxes: Any) -> "Frame":
+        """The same frame with the boxes that belong to it."""
+        return dataclasses.replace(self, boxes=boxes)
 
 
-@dataclass(frozen=True)
-class LabelledFrame:
-    """What the labeller said about one frame."""
-
-    labels: Labels
-    width: int  # pixels
-    height: int  # pixels
-    stages: dict[str, float]  # stage -> seconds: wait, convert, then the labeller's own
-
-
-def label_frame(frame: Frame, labeller: Any) -> LabelledFrame:
-    """Convert one frame and label it. Raises FrameError with the cause, whatever went wrong below."""
-    start = time.perf_counter()
-    stages = {"wait": start - frame.received}
-    try:
-        image = images.from_message(frame.message)
-    except images.ImageError as error:
-        raise FrameError("image", str(error)) from error
-    stages["convert"] = time.perf_counter() - start
-    try:
-        results, labeller_stages = labeller.label_timed([image])
-        (labels,) = results
-    except Exception as error:  # a model may raise anything; the node must outlive it
-        raise FrameError("labeller", f"{type(error).__name__}: {error}") from error
-    stages.update(labeller_stages)
-    height, width = image.shape[:2]
-    return LabelledFrame(labels, width, height, stages)
+def nanoseconds(message: Any) -> int:
+    """The stamp in a message's header."""
+    stamp = message.header.stamp
+    return stamp.sec * 10**9 + stamp.nanosec
 
 
 class FrameWorker:
-    """The one thread that takes frames from a mailbox and handles them, one at a time, until `stop`.
+    """The one thread that takes frames and handles them until there are none any more.
 
-    `handle(frame)` does the work; should it raise, `failed(frame, error)` is called and the thread goes on.
+    `take()` waits for frames; an empty list ends the thread. `handle(frames)` does the work; should it raise,
+    `failed(frames, error)` is called and the thread goes on.
     """
 
     def __init__(
         self,
-        mailbox: "Mailbox[Frame]",
-        handle: Callable[[Frame], None],
-        failed: Callable[[Frame, Exception], None],
+        take: Callable[[], list[Frame]],
+        handle: Callable[[list[Frame]], None],
+        failed: Callable[[list[Frame], Exception], None],
     ) -> None:
-        self._mailbox = mailbox
-        self._handle = handle
-        self._failed = failed
+        self._take, self._handle, self._failed = take, handle, failed
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the thread. Raises RuntimeError if it was started before."""
         if self._thread is not None:
-            raise RuntimeError(
-                "expected a worker that was never started; make a new FrameWorker and a new Mailbox"
-            )
+            raise RuntimeError("expected a worker that was never started; make a new FrameWorker")
         self._thread = threading.Thread(target=self._run, name="novic_frames", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Close the mailbox and wait until the frame in work, if any, is finished."""
-        self._mailbox.close()
+    def join(self) -> None:
+        """Wait until the frames in work, if any, are finished; what it takes from has to be closed before."""
         if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:
-        while True:
-            frame = self._mailbox.take()
-            if frame is None:
-                return
+        while frames := self._take():
             try:
-                self._handle(frame)
+                self._handle(frames)
             except Exception as error:  # reported by `failed`; this thread is the only one there is
-                self._failed(frame, error)
+                self._failed(frames, error)
+            frames = []  # while it waits, the thread holds no image

@@ -1,8 +1,8 @@
 """A mailbox with one slot: the newest item wins, and what it replaced is counted.
 
-It stands between the subscription callback, which must return at once, and the worker thread, which takes as long
-as a model takes. It is not a queue: nothing waits in line, so the latency of a robot's labels cannot grow with time.
-It knows nothing of ROS or of images.
+It stands between a thread that must not wait and one that takes its time, such as the one that draws debug images. It
+is not a queue: nothing waits in line. Camera frames, which have several cameras and boxes to think of, wait in
+`intake.py` instead. It knows nothing of ROS or of images.
 """
 
 import threading
@@ -60,14 +60,6 @@ class Mailbox(Generic[Item]):
             item, self._item = self._item, None
             self._taken += 1
             return item
-
-    def clear(self) -> bool:
-        """Throw away the waiting item and return True, if there is one; it counts as discarded."""
-        with self._condition:
-            cleared = self._item is not None
-            self._discarded += cleared
-            self._item = None
-            return cleared
 
     def close(self) -> None:
         """Throw away the waiting item and let every present and future `take` return None."""

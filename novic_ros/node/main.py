@@ -15,6 +15,8 @@ import threading
 from types import FrameType
 from typing import Any
 
+from novic_ros.node.memory import share_one_heap
+
 USAGE = """\
 usage: novic_node [--help] [--ros-args ...]
 
@@ -25,7 +27,7 @@ by itself; pass -p autostart:=false to leave that to a lifecycle manager. Exampl
 novic_node --ros-args -r image:=/camera/image_raw -p image_transport:=compressed
 Topics and parameters are listed in docs/node.md, and by `ros2 param describe /novic NAME`.
 """
-THREADS = 4  # images, services and transitions, parameters, diagnostics: none of them waits for another
+THREADS = 6  # images, detections, transitions, parameters, diagnostics, reload: none waits for another
 
 
 def complain(text: str) -> int:
@@ -55,6 +57,7 @@ def main(argv: list[str] | None = None, **node_arguments: Any) -> int:
         print(USAGE, end="")
         return 0
     stop = stop_on_signals()
+    share_one_heap()
     try:
         import rclpy
         from rclpy.signals import SignalHandlerOptions
@@ -90,14 +93,25 @@ def main(argv: list[str] | None = None, **node_arguments: Any) -> int:
 def spin(node: Any, stop: threading.Event) -> None:
     """Run the node's callbacks until `stop` is set or ROS is shut down; raise what a callback raised."""
     from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+    from rclpy.impl.implementation_singleton import rclpy_implementation
 
     executor = MultiThreadedExecutor(num_threads=THREADS)
     executor.add_node(node)
     faults: list[Exception] = []
 
+    def spin_until_shutdown() -> None:
+        while not stop.is_set():
+            try:
+                executor.spin()
+                return
+            except rclpy_implementation.InvalidHandle:
+                # A transition, in another thread, destroyed a subscription or publisher whose QoS events the executor
+                # was about to wait for. It is not among those to wait for next time.
+                continue
+
     def run() -> None:
         try:
-            executor.spin()
+            spin_until_shutdown()
         except ExternalShutdownException:
             pass  # somebody called rclpy.shutdown()
         except Exception as error:  # handed to the main thread
@@ -108,6 +122,7 @@ def spin(node: Any, stop: threading.Event) -> None:
     spinner = threading.Thread(target=run, name="novic_executor", daemon=True)
     spinner.start()
     stop.wait()
+    node.interrupt()
     executor.shutdown()  # waits for running callbacks, a configure among them
     spinner.join()
     node.close()

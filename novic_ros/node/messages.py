@@ -1,7 +1,7 @@
 """Labels to messages: the only place that fills vision_msgs.
 
-Every message carries the header object of the source image, so stamp and frame id come out byte for byte. The text of
-a label stands in `class_id`, readable without any list. Nothing is published from here.
+Every message carries the header object of its source, so stamp and frame id come out byte for byte. The text of a
+label stands in `class_id`, readable without any list. Nothing is published from here.
 """
 
 from collections.abc import Sequence
@@ -9,14 +9,16 @@ from dataclasses import dataclass
 
 from std_msgs.msg import Header, String
 from vision_msgs.msg import (
+    BoundingBox2D,
     Classification,
     Detection2D,
     Detection2DArray,
     ObjectHypothesis,
     ObjectHypothesisWithPose,
+    VisionInfo,
 )
 
-from novic_ros.labels import Label, Labels, Region
+from novic_ros.labels import Label, Labels
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,10 @@ class LabelMessages:
     label: String
 
 
-def chosen(labels: Labels, top_k: int, min_score: float) -> Sequence[Label]:
+def chosen(labels: Labels | None, top_k: int, min_score: float) -> Sequence[Label]:
     """The labels to be said aloud: the first `top_k` whose score is at least `min_score`, best first."""
+    if labels is None:
+        return []
     return [label for label in labels.labels if label.score >= min_score][:top_k]
 
 
@@ -38,29 +42,36 @@ def hypothesis(label: Label) -> ObjectHypothesis:
     return ObjectHypothesis(class_id=label.text, score=float(label.score))
 
 
-def detection(header: Header, region: Region, labels: Sequence[Label]) -> Detection2D:
-    """One region as a box in pixels, with one result per label; poses stay at their default."""
-    message = Detection2D(header=header, id=region.id)
-    message.bbox.center.position.x = region.x + region.width / 2
-    message.bbox.center.position.y = region.y + region.height / 2
-    message.bbox.size_x = float(region.width)
-    message.bbox.size_y = float(region.height)
-    message.results = [ObjectHypothesisWithPose(hypothesis=hypothesis(label)) for label in labels]
-    return message
+def detection(source: Detection2D, labels: Sequence[Label]) -> Detection2D:
+    """A detection with its own header, id and box, and one result per label; poses stay at their default."""
+    results = [ObjectHypothesisWithPose(hypothesis=hypothesis(label)) for label in labels]
+    return Detection2D(header=source.header, results=results, bbox=source.bbox, id=source.id)
 
 
-def whole_frame(
-    header: Header, labels: Labels, width: int, height: int, top_k: int, min_score: float
+def whole_frame(header: Header, width: int, height: int) -> Detection2D:
+    """The frame itself, in pixels, as a detection without id and without results."""
+    box = BoundingBox2D(size_x=float(width), size_y=float(height))
+    box.center.position.x, box.center.position.y = width / 2, height / 2
+    return Detection2D(header=header, bbox=box)
+
+
+def label_messages(
+    header: Header, said: Sequence[tuple[Detection2D, Sequence[Label]]], of_whole_frame: Sequence[Label]
 ) -> LabelMessages:
-    """The messages of one frame of `width` x `height` pixels.
+    """The messages of one frame. `said`: what is labelled in it, each with its labels, in order.
 
-    If no label reaches `min_score`, they are sent all the same: `labels` with no detection (so that whoever reads
-    `detections[i].results[0]` is safe), `classification` with no result, and `label` with an empty string.
+    Where there is no label, `labels` has no such detection (so that whoever reads `detections[i].results[0]` is safe);
+    `classification` has no result and `label` an empty string if there is none of the whole frame.
     """
-    said = chosen(labels, top_k, min_score)
-    region = Region(x=0, y=0, width=width, height=height)
     return LabelMessages(
-        labels=Detection2DArray(header=header, detections=[detection(header, region, said)] if said else []),
-        classification=Classification(header=header, results=[hypothesis(label) for label in said]),
-        label=String(data=said[0].text if said else ""),
+        labels=Detection2DArray(
+            header=header, detections=[detection(source, labels) for source, labels in said if labels]
+        ),
+        classification=Classification(header=header, results=[hypothesis(label) for label in of_whole_frame]),
+        label=String(data=of_whole_frame[0].text if of_whole_frame else ""),
     )
+
+
+def vision_info(header: Header, method: str, location: str, version: int) -> VisionInfo:
+    """Who says the labels, where its words are set, and how often they were changed."""
+    return VisionInfo(header=header, method=method, database_location=location, database_version=version)

@@ -1,23 +1,27 @@
 """What the system tests share: a camera, a listener and a remote control in this process, the node in another.
 
-Imported by the tests of this folder only, after conftest.py has made sure that ROS is there.
+Where the rate or the death of a camera matters, it runs in a process of its own too (camera_process.py). Imported by
+the tests of this folder, which are skipped where ROS is not there, and by benchmarks/node.py and benchmarks/soak.py.
 """
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
+from camera_process import COLOURS, compressed_message, image_message
 
 pytest.importorskip("rclpy", reason="system tests need ROS 2 (rclpy)")
 pytest.importorskip("vision_msgs.msg", reason="system tests need the vision_msgs package")
@@ -37,15 +41,15 @@ from vision_msgs.msg import Classification, Detection2DArray
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FAKE_NODE = Path(__file__).with_name("fake_labeller_node.py")
+CAMERA = Path(__file__).with_name("camera_process.py")
 LARGE_IMAGES = REPOSITORY / "config" / "fastdds_large_images.xml"
-COLOURS = {"red": (230, 20, 10), "green": (10, 230, 20), "blue": (20, 10, 230), "white": (255, 255, 255)}
 TRANSITIONS = {
     "configure": Transition.TRANSITION_CONFIGURE,
     "activate": Transition.TRANSITION_ACTIVATE,
     "deactivate": Transition.TRANSITION_DEACTIVATE,
     "cleanup": Transition.TRANSITION_CLEANUP,
 }
-_domains = itertools.cycle(random.SystemRandom().sample(range(10, 100), 90))  # above 101, ports may be taken
+DOMAINS = range(10, 100)  # above 101, ports may be taken
 
 
 # Processes announce themselves ten times a second for the first five seconds. By default they do so five times in
@@ -53,6 +57,24 @@ _domains = itertools.cycle(random.SystemRandom().sample(range(10, 100), 90))  # 
 QUICK_DISCOVERY = """<builtin><discovery_config><initialAnnouncements>
   <count>50</count><period><nanosec>100000000</nanosec></period>
 </initialAnnouncements></discovery_config></builtin>"""
+
+
+class Domain:
+    """A ROS domain that no other run of these tests on this machine has while this one has it."""
+
+    def __init__(self) -> None:
+        for self.number in random.SystemRandom().sample(DOMAINS, len(DOMAINS)):
+            self._file = open(Path(tempfile.gettempdir()) / f"novic_ros_domain_{self.number}.lock", "w")
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                self._file.close()
+        pytest.fail(f"all ROS domains from {DOMAINS[0]} to {DOMAINS[-1]} are taken by other runs of these tests")
+
+    def free(self) -> None:
+        """Let others have it."""
+        self._file.close()
 
 
 def system_environment(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -87,18 +109,18 @@ def picture(colour: str, height: int = 120, width: int = 160) -> np.ndarray:
 
 def jpeg(image: np.ndarray) -> bytes:
     """RGB [H, W, 3] as JPEG bytes."""
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    assert done
-    return data.tobytes()
+    return compressed_message(image).data.tobytes()
 
 
 class NodeProcess:
     """The node under test as a child process."""
 
-    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path, **options) -> None:
         self._log = log
         with log.open("wb") as file:
-            self.process = subprocess.Popen(command, env=environment, stdout=file, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command, env=environment, stdout=file, stderr=subprocess.STDOUT, **options
+            )
 
     @property
     def output(self) -> str:
@@ -111,30 +133,119 @@ class NodeProcess:
             self.process.send_signal(number)
         return self.process.wait(timeout)
 
+    def kill(self) -> None:
+        """End it as a crash does. What Fast DDS would have removed at the end is removed here."""
+        maps = Path(f"/proc/{self.process.pid}/maps").read_text()
+        own = {line.split()[-1] for line in maps.splitlines() if "/dev/shm/fastdds_" in line}
+        self.process.kill()
+        self.process.wait()
+        for segment in map(Path, own):
+            lock = segment.with_name(segment.name + "_el")
+            if lock.exists() and unlocked(lock):  # neither a port, which all share, nor somebody else's
+                segment.unlink(missing_ok=True)
+                lock.unlink(missing_ok=True)
+
+    def memory_mb(self) -> float:
+        """Resident memory, in MB (10^6 bytes)."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far, its own and the kernel's for it."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Arrivals(list):
+    """Messages with the time at which they came: (nanoseconds of the monotonic clock, message) in order."""
+
+    def append(self, message) -> None:
+        super().append((time.monotonic_ns(), message))
+
+
+def unlocked(path: Path) -> bool:
+    """Whether no process holds the lock on a file."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One frame as a camera process logged it, just before it left."""
+
+    number: int
+    stamp: int  # nanoseconds
+    kind: str  # "good", or the name of a bad frame with underscores
+    left: int  # nanoseconds of the monotonic clock
+
+
+class CameraProcess(NodeProcess):
+    """One or more cameras in one process of their own; see camera_process.py for what it may be told."""
+
+    def __init__(self, environment: dict[str, str], log: Path, *arguments: str, namespace: str) -> None:
+        self._sent_log = log.with_suffix(".sent")
+        command = [sys.executable, str(CAMERA), *arguments, "--log", str(self._sent_log)]
+        command += ["--ros-args", "-r", f"__ns:={namespace}"]
+        super().__init__(command, environment, log, stdin=subprocess.PIPE)
+
+    def go(self, timeout: float = 60.0) -> None:
+        """Wait until all cameras have a subscriber, then let them send."""
+        wait_until(lambda: "ready" in self.output, "the cameras to find subscribers", timeout)
+        self.process.stdin.write(b"go\n")
+        self.process.stdin.flush()
+
+    def wait_done(self, timeout: float = 60.0) -> None:
+        """Wait until the last frame has left."""
+        wait_until(lambda: "done" in self.output, "the cameras to send their last frame", timeout)
+
+    def sent(self) -> dict[str, list[Sent]]:
+        """What left so far: topic as given -> frames by number."""
+        frames: dict[str, list[Sent]] = {}
+        text = self._sent_log.read_text(encoding="ascii")
+        for line in text[: text.rfind("\n") + 1].splitlines():
+            topic, number, stamp, kind, left = line.split()
+            frames.setdefault(topic, []).append(Sent(int(number), int(stamp), kind, int(left)))
+        return frames
+
 
 class Robot:
     """A camera, a listener to everything the node says, and a remote control for its services."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, heard: dict | None = None) -> None:
+        """`heard` replaces some of the lists that messages are appended to, by topic."""
         self.tmp_path = tmp_path
-        self.domain = next(_domains)
+        self._domain = Domain()
+        self.domain = self._domain.number
         self.nodes: list[NodeProcess] = []
+        self._numbers = itertools.count()
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=self.domain)
         self.node = rclpy.create_node("test_robot", namespace="/robot", context=self.context)
         self._executor = SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
-        self.heard: dict[str, list] = {"labels": [], "classification": [], "label": [], "diagnostics": []}
+        self.heard: dict[str, list] = {}
         for topic, message_type in (
             ("labels", Detection2DArray),
             ("classification", Classification),
             ("label", String),
             ("/diagnostics", DiagnosticArray),
         ):
-            self.node.create_subscription(message_type, topic, self.heard[topic.lstrip("/")].append, 50)
+            name = topic.lstrip("/")
+            self.listen(message_type, topic, heard=(heard or {}).get(name), key=name)
         self._cameras, self._clients = {}, {}
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
         self._thread.start()
+
+    def listen(self, message_type, topic: str, qos=50, heard: list | None = None, key: str = "") -> list:
+        """The list that every message on `topic` from now on is appended to; also heard[topic]."""
+        heard = [] if heard is None else heard
+        self.heard[key or topic] = heard
+        self.node.create_subscription(message_type, topic, heard.append, qos)
+        return heard
 
     def environment(self, **more: str) -> dict[str, str]:
         """The whole environment of this process (the ROS wheels need it), in this robot's domain."""
@@ -157,8 +268,16 @@ class Robot:
 
     def run(self, command: list[str], **environment: str) -> NodeProcess:
         """Start any command line as the node under test."""
-        log = self.tmp_path / f"node{len(self.nodes)}.log"
+        log = self.tmp_path / f"node{next(self._numbers)}.log"
         self.nodes.append(NodeProcess(command, self.environment(**environment), log))
+        return self.nodes[-1]
+
+    def cameras(self, *arguments: str, namespace: str = "/robot", **environment: str) -> CameraProcess:
+        """Start cameras in a process of their own; the arguments are those of camera_process.py."""
+        log = self.tmp_path / f"camera{next(self._numbers)}.log"
+        self.nodes.append(
+            CameraProcess(self.environment(**environment), log, *arguments, namespace=namespace)
+        )
         return self.nodes[-1]
 
     def camera(self, message_type, topic: str, qos=qos_profile_sensor_data):
@@ -179,18 +298,12 @@ class Robot:
 
     def raw(self, image: np.ndarray, seconds: int, topic: str = "image", **changes) -> Image:
         """Publish one rgb8 image, with some fields changed, and return it."""
-        message = self.image_message(image)
+        message = image_message(image)
         for name, value in changes.items():
             setattr(message, name, value)
         return self._send(message, seconds, topic)
 
-    @staticmethod
-    def image_message(image: np.ndarray) -> Image:
-        """An rgb8 message with an empty header."""
-        height, width = image.shape[:2]
-        message = Image(height=height, width=width, encoding="rgb8", step=3 * width)
-        message.data.frombytes(np.ascontiguousarray(image).tobytes())
-        return message
+    image_message = staticmethod(image_message)
 
     def _send(self, message, seconds: int, topic: str):
         message.header.stamp.sec, message.header.stamp.nanosec = seconds, 123456789
@@ -220,14 +333,30 @@ class Robot:
 
         return wait_until(find, f"diagnostics that say {what}")
 
+    def counts(self, camera: str = "") -> dict[str, int]:
+        """What became of a camera's frames, once none is inside: received, processed, replaced, dropped, and causes."""
+        before = f"{camera}: " if camera else ""
+        _, _, values = self.status(lambda _l, _m, values: values.get(f"{before}inside") == "0", "no frame inside")
+        own = {key[len(before) :]: value for key, value in values.items() if key.startswith(before)}
+        names = {"replaced by a newer frame": "replaced"}
+        wanted = ("received", "processed", "replaced by a newer frame", "dropped")
+        return {
+            names.get(key, key): int(value)
+            for key, value in own.items()
+            if key in wanted or key.startswith("dropped: ")
+        }
+
     def call(self, service_type, name: str, request, timeout: float = 20.0):
         """Call one service of the node and return its answer."""
         if name not in self._clients:
             self._clients[name] = self.node.create_client(service_type, f"/robot/novic/{name}")
         client = self._clients[name]
         assert client.wait_for_service(timeout), f"service {name} did not appear"
+        answered = threading.Event()
         future = client.call_async(request)
-        wait_until(future.done, f"an answer from {name}", timeout)
+        future.add_done_callback(lambda _: answered.set())
+        if not answered.wait(timeout):
+            pytest.fail(f"waited {timeout:.0f} s in vain for an answer from {name}")
         return future.result()
 
     def change_state(self, transition: str) -> bool:
@@ -271,3 +400,4 @@ class Robot:
         self._thread.join()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self.context)
+        self._domain.free()

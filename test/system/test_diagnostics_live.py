@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from rclpy.qos import QoSProfile, QoSReliabilityPolicy
+from rclpy.qos import QoSDurabilityPolicy, QoSProfile, QoSReliabilityPolicy
 from robot_harness import jpeg, picture, wait_until
 from sensor_msgs.msg import CompressedImage, Image
+from vision_msgs.msg import Classification, Detection2DArray
 
 
 def test_rates_ages_latencies_and_memory(robot):
@@ -60,7 +61,7 @@ def test_no_image_is_a_warning_that_names_the_reason_and_ends_with_the_next_imag
 
 
 @pytest.mark.parametrize("choice", ["parameter", "override"])
-def test_incompatible_qos_is_logged_and_named(robot, choice):
+def test_a_publisher_that_does_not_fit_is_logged_with_both_profiles_and_named(robot, choice):
     asked = {
         "parameter": ["image_qos:=reliable"],
         "override": ["qos_overrides./robot/image.subscription.reliability:=reliable"],
@@ -69,7 +70,54 @@ def test_incompatible_qos_is_logged_and_named(robot, choice):
     best_effort = QoSProfile(depth=1, reliability=QoSReliabilityPolicy.BEST_EFFORT)
     robot.node.create_publisher(Image, "image", best_effort)
     wait_until(lambda: "offers incompatible QoS (RELIABILITY)" in node.output, "the QoS warning")
+    line = next(line for line in node.output.splitlines() if "incompatible QoS" in line)
+    assert "a publisher on /robot/image offers incompatible QoS" in line
+    assert "this node asks for reliable, volatile, depth 5; offered by " in line
     robot.status(lambda _l, m, _v: "best effort and this node asks for reliable" in m, "the QoS mismatch")
+
+
+def test_a_subscriber_that_does_not_fit_is_logged_with_both_profiles(robot):
+    node = robot.start()
+    robot.status(lambda _l, _m, values: values["state"] == "active", "active")
+    latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
+    robot.listen(Detection2DArray, "labels", latched, key="latched labels")
+    wait_until(lambda: "asks for incompatible QoS (DURABILITY)" in node.output, "the QoS warning")
+    line = next(line for line in node.output.splitlines() if "incompatible QoS" in line)
+    assert "a subscriber on /robot/labels asks for incompatible QoS" in line
+    assert "this node offers reliable, volatile, depth 10; asked for by " in line
+    sent = robot.raw(picture("red"), 1)
+    assert robot.answer("labels", 1).header == sent.header, "those that fit hear everything"
+    assert robot.heard["latched labels"] == []
+
+
+def test_cameras_are_counted_one_by_one_and_the_silent_one_is_named(robot):
+    node = robot.start(
+        "-p", "cameras:=[front, rear]", "-p", "image_transport:=compressed", "-p", "no_image_warn_seconds:=1.0",
+        NOVIC_TEST_DELAY="0.05",
+    )  # fmt: skip
+    said = robot.listen(Classification, "front/classification")
+    front = robot.camera(CompressedImage, "front/image/compressed")
+    message = CompressedImage(format="jpeg", data=jpeg(picture("red")))
+    broken = CompressedImage(format="jpeg", data=b"\xff\xd8 not much of a picture")
+    for number in range(30):
+        front.publish(broken if number == 9 else message)
+        if number < 9:  # later ones come faster than the model and replace each other
+            wait_until(lambda number=number: len(said) > number, "labels")
+    level, text, values = robot.status(
+        lambda _l, m, values: "/robot/rear/" in m and values["front: inside"] == "0" and len(said) >= 10,
+        "that the rear camera is silent and all frames of the front one are done",
+    )
+    assert level == b"\x01" and text.startswith("no image on /robot/rear/image/compressed for ")
+    counted = {key: int(values[f"front: {key}"]) for key in ("received", "processed", "dropped")}
+    replaced = int(values["front: replaced by a newer frame"])
+    wait_until(lambda: len(said) == counted["processed"], "the last labels to arrive here")
+    assert counted["processed"] + replaced + counted["dropped"] == counted["received"] <= 30
+    assert counted["received"] > 10, "the burst at the end may lose some on the way, but not all"
+    assert (values["rear: received"], values["rear: image publishers"]) == ("0", "0")
+    assert values["received"] == values["front: received"] and values["image publishers"] == "1"
+    assert float(values["front: input rate (Hz)"]) > 0.0 == float(values["rear: input rate (Hz)"])
+    assert node.output.count("no image on /robot/rear/image/compressed") == 1, "logged once per silence"
+    assert values["vocabulary version"] == "1"
 
 
 def test_zero_stamp_is_warned_about_once_and_copied(robot):

@@ -50,9 +50,9 @@ def test_failed_configure_says_why_and_is_mended_by_a_parameter(robot):
     robot.status(lambda level, _m, _v: level == b"\x00", "that all is well")
 
 
-def test_guide_file_limits_what_is_said_and_a_wrong_one_is_named(robot):
+def test_a_guide_limits_what_is_said_and_a_missing_file_is_named(robot):
     guide = robot.tmp_path / "guide.txt"
-    node = robot.start("-p", f"guide_file:={guide}")
+    node = robot.start("-p", f"vocabulary.guide:=['@{guide}']")
     robot.status(
         lambda level, message, _: level == b"\x02" and str(guide) in message, "that the guide file is missing"
     )

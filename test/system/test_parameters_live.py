@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
-from robot_harness import picture, wait_until
+from robot_harness import FAKE_NODE, REPOSITORY, picture, wait_until
 
 from novic_ros.node.parameters import PARAMETERS
 
@@ -38,6 +39,14 @@ def test_parameters_are_answered_and_take_effect_while_a_frame_is_in_work(robot)
         ("image_transport", "theora", "expected one of raw, compressed, got 'theora'"),
         ("image_transport", "compressed", "image_transport: used when the node is configured"),
         ("autostart", False, "read-only"),
+        ("cameras", ["front"], "cameras: used when the node is configured"),
+        ("cameras", ["2nd"], "cameras: expected relative topic names such as front or arm/wrist"),
+        ("crop.margin", 2.5, "crop.margin out of range"),
+        ("crop.enabled", True, "crop.enabled: used when the node is configured"),
+        ("temporal.mode", "steady", "temporal.mode: expected one of none, track, frame, got 'steady'"),
+        ("vocabulary.remap", ["couch"], "vocabulary: remap: expected FROM=TO, got 'couch'"),
+        ("vocabulary.guide", ["@/no/such/file"], "/no/such/file: expected a text file"),
+        ("vocabulary.deny", "couch", "Wrong parameter type"),
     ],
 )
 def test_refused_with_a_reason(shared_robot, name, value, reason):
@@ -45,6 +54,27 @@ def test_refused_with_a_reason(shared_robot, name, value, reason):
     accepted, why = shared_robot.set_parameter(name, value)
     assert not accepted and reason in why
     assert shared_robot.get_parameters([name]) == before
+
+
+UNCALIBRATED = """
+import sys
+from fake_labeller_node import FakeLabeller, main
+FakeLabeller.calibrated = False
+sys.exit(main(make_labeller=FakeLabeller))
+"""
+
+
+def test_on_unsure_changes_while_labelling_where_the_model_is_calibrated(robot, shared_robot):
+    assert shared_robot.set_parameter("on_unsure", "empty") == (True, "")
+    assert shared_robot.set_parameter("on_unsure", "best") == (True, "")
+    robot.start(
+        "-p", f"model:={robot.tmp_path}",
+        command=[sys.executable, "-c", UNCALIBRATED], PYTHONPATH=f"{REPOSITORY}:{FAKE_NODE.parent}",
+    )  # fmt: skip
+    wait_until(lambda: robot.state() == "active", "autostart")
+    accepted, reason = robot.set_parameter("on_unsure", "hypernym")
+    assert not accepted and reason == "on_unsure: hypernym needs a calibrated model, which fake is not"
+    assert robot.get_parameters(["on_unsure"])[0].string_value == "best"
 
 
 def test_every_parameter_is_described_with_a_sentence_and_its_range(shared_robot):

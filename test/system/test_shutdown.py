@@ -9,26 +9,46 @@ import time
 
 import pytest
 from robot_harness import picture, wait_until
+from std_srvs.srv import Trigger
 
 MODULE = [sys.executable, "-m", "novic_ros.node"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("moment", ["idle", "labelling", "loading", "unconfigured"])
+@pytest.mark.parametrize("moment", ["idle", "labelling", "loading", "unconfigured", "holding frames back"])
 def test_signal_ends_the_node_with_exit_code_0(robot, number, moment):
-    delays = {"labelling": {"NOVIC_TEST_DELAY": "0.7"}, "loading": {"NOVIC_TEST_LOAD": "1.5"}}.get(moment, {})
-    arguments = ("-p", "autostart:=false") if moment == "unconfigured" else ()
+    delays = {
+        "labelling": {"NOVIC_TEST_DELAY": "0.7"},
+        "holding frames back": {"NOVIC_TEST_DELAY": "0.7"},
+        "loading": {"NOVIC_TEST_LOAD": "1.5"},
+    }.get(moment, {})
+    arguments = {
+        "unconfigured": ("-p", "autostart:=false"),
+        "holding frames back": ("-p", "frame_policy:=all", "-p", "queue_size:=1"),
+    }.get(moment, ())
     node = robot.start(*arguments, **delays)
     said = {"loading": "loading model", "unconfigured": "autostart is off"}.get(
         moment, "labelling /robot/image"
     )
     wait_until(lambda: said in node.output, said)
-    if moment == "labelling":
+    if "NOVIC_TEST_DELAY" in delays:
         for second in range(1, 6):
             robot.raw(picture("red"), second)
             time.sleep(0.02)
     assert node.stop(number) == 0
     for word in ("Traceback", "Exception", "Error", "rror:", "fatal"):
+        assert word not in node.output, node.output
+
+
+def test_signal_while_a_vocabulary_is_compiled_and_somebody_waits_for_it(robot):
+    node = robot.start(NOVIC_TEST_COMPILE="1.0")
+    wait_until(lambda: "labelling /robot/image" in node.output, "the node to come up")
+    client = robot.node.create_client(Trigger, "/robot/novic/reload_vocabulary")
+    assert client.wait_for_service(20.0)
+    client.call_async(Trigger.Request())
+    assert robot.set_parameter("vocabulary.deny", ["red"]) == (True, "")  # answered while the first is compiled
+    assert node.stop() == 0
+    for word in ("Traceback", "Exception", "rror:", "fatal"):
         assert word not in node.output, node.output
 
 
