@@ -36,7 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path("build/train_mini"), help="intermediate results, resumable")
     parser.add_argument("--only", choices=("text-tower", "decoder"), help="run one of the two trainings")
     for field in fields(MiniRecipe):
-        parser.add_argument("--" + field.name.replace("_", "-"), type=type(field.default), default=field.default,
+        kind = {"action": argparse.BooleanOptionalAction} if isinstance(field.default, bool) else {
+            "type": type(field.default)}
+        parser.add_argument("--" + field.name.replace("_", "-"), **kind, default=field.default,
                             help="default %(default)s")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -29,7 +29,7 @@ from novic_ros.training.batches import NounBatches
 from novic_ros.training.captions import TEMPLATES
 from novic_ros.training.embedding_cache import EmbeddingCache, write_cache
 from novic_ros.training.mini import sources
-from novic_ros.training.mini.classifier_noise import ClassifierNoise
+from novic_ros.training.mini.classifier_noise import ClassifierNoise, Shares
 from novic_ros.training.mini.initialise import start_near_nouns
 from novic_ros.training.mini.text_space import CAPTIONS, TextSpace, build_text_space
 from novic_ros.training.mini.text_tower import HELD_OUT_TEMPLATES, nearest_noun_rate, train_text_tower
@@ -58,6 +58,13 @@ class MiniRecipe:
     num_layers: int = 3
     num_heads: int = 4
     prefix_length: int = 4
+    near_nouns: bool = True  # the head start of initialise.py; else the random weights of the paper
+    captions: int = len(CAPTIONS)  # of each noun in the cache, the first so many
+    heard: float = Shares.heard  # shares of the vectors that classifier_noise.py makes, and its strongest rotation
+    confused: float = Shares.confused
+    unsure: float = Shares.unsure
+    paired: float = Shares.paired
+    most_degrees: float = Shares.most_degrees
     text_steps: int = 10_000
     text_width: int = 192
     text_layers: int = 3
@@ -175,9 +182,10 @@ class MiniBuild:
 
     def cache(self) -> EmbeddingCache:
         """Every noun under every caption as one row."""
-        path = self.work / "embeddings.cache"
+        captions = self.recipe.captions
+        path = self.work / ("embeddings.cache" if captions == len(CAPTIONS) else f"embeddings_{captions}.cache")
         if not path.exists():
-            vectors = self.text_space().noun_vectors.flatten(0, 1).numpy()
+            vectors = self.text_space().noun_vectors[:captions].flatten(0, 1).numpy()
             order = np.argsort(np.random.default_rng(self.recipe.seed).permutation(len(vectors)))
             parts = ((vectors[rows], rows % len(self.nouns)) for rows in np.array_split(order, 100))
             unfinished = path.with_suffix(".part")
@@ -185,29 +193,33 @@ class MiniBuild:
             unfinished.replace(path)
         return EmbeddingCache.open(path, SPEC)
 
-    def train_decoder(self, on_step: OnStep | None = None) -> None:
-        """Train the object decoder and write it in the slim format."""
-        recipe, space, cache = self.recipe, self.text_space(), self.cache()
+    def train_decoder(self, on_step: OnStep | None = None, checkpoint: Path | None = None) -> None:
+        """Train the object decoder and write it in the slim format; `checkpoint` is the file to resume from."""
+        recipe, space = self.recipe, self.text_space()
         vocabulary, noun_tokens = self.tokens()
         torch.manual_seed(recipe.seed)
         model = ObjectDecoder(Architecture(
             embed_dim=space.class_table.shape[1], vocab_size=len(vocabulary), max_tokens=max(map(len, noun_tokens)),
             hidden_dim=recipe.hidden_dim, feedfwd_dim=recipe.feedfwd_dim, num_layers=recipe.num_layers,
             num_heads=recipe.num_heads, prefix_length=recipe.prefix_length, dropout=0.0))
-        start_near_nouns(model, space.mean_noun_vectors, noun_tokens)
-        classifier = sources.classifier_weights()
-        class_weights = list(classifier.values())[-2].float()
-        noise = ClassifierNoise(space.class_table, class_weights, conse_tower.TEMPERATURE, self.wordnet, self.nouns,
-                                self.classes)
-        batches = NounBatches(cache, noun_tokens, recipe.decoder_steps, recipe.decoder_batch,
-                              weights=self.noun_weights().tolist(), noise=noise, seed=recipe.seed)
+        if recipe.near_nouns:
+            start_near_nouns(model, space.mean_noun_vectors, noun_tokens)
         run = TrainingRun(recipe.decoder_steps, recipe.decoder_rate, betas=(0.9, 0.98), weight_decay=0.02,
                           warm_up=0.05, bfloat16=True, checkpoint_every=1000)
-        train(model, batches, run, self.work / "decoder.pt", on_step)
+        train(model, self._batches(space, noun_tokens), run, checkpoint or self.work / "decoder.pt", on_step)
         provenance = {"made_by": "make train-mini", "recipe": asdict(recipe), "torch": torch.__version__}
         save_slim(self.output, Checkpoint(model, SPEC, tuple(noun.text for noun in self.nouns),
                                           tuple(map(tuple, noun_tokens)), vocabulary, NounTrie.build(noun_tokens),
                                           provenance))
+
+    def _batches(self, space: TextSpace, noun_tokens: list[list[int]]) -> NounBatches:
+        recipe = self.recipe
+        class_weights = list(sources.classifier_weights().values())[-2].float()
+        shares = Shares(recipe.heard, recipe.confused, recipe.unsure, recipe.paired, recipe.most_degrees)
+        noise = ClassifierNoise(space.class_table, class_weights, conse_tower.TEMPERATURE, self.wordnet, self.nouns,
+                                self.classes, shares)
+        return NounBatches(self.cache(), noun_tokens, recipe.decoder_steps, recipe.decoder_batch,
+                           weights=self.noun_weights().tolist(), noise=noise, seed=recipe.seed)
 
     def reproduced(self, every: int = 20) -> tuple[int, int]:
         """How many nouns the finished decoder names from their own clean vectors, of every so many: (right, tried)."""

@@ -1,11 +1,12 @@
 """Noise that imitates how the embedded model's image tower errs: its vectors are mixtures of class vectors.
 
 The image tower says "30 % tabby, 25 % lynx, ..." and returns the mean of those class vectors (ConSE), so isotropic
-noise alone does not prepare a decoder for it. Four kinds of training vectors are made, all without an image:
+noise alone does not prepare a decoder for it. Five kinds of training vectors are made, all without an image:
 
 * plain: the noun's own vector;
 * heard: the noun mixed with what a classifier that knows some of the classes would make of it;
 * confused: a class as the classifier would see it, with confusions that follow its class weights;
+* paired: the noun mixed with a smaller share of another, as when two things are in the picture;
 * unsure: the mass spread over several classes below one hypernym; the target is the hypernym's noun.
 
 Rotation noise on top grows while training goes on. This file knows the class table and nouns, but no decoder.
@@ -35,8 +36,14 @@ class Shares:
     heard: float = 0.30
     confused: float = 0.20
     unsure: float = 0.15
+    paired: float = 0.0
     most_degrees: float = 40.0
     full_noise_at: float = 0.4  # share of the training after which rotation reaches its full angle
+
+    def __post_init__(self) -> None:
+        kinds = (self.heard, self.confused, self.unsure, self.paired)
+        if min(kinds) < 0 or sum(kinds) > 1:
+            raise ValueError(f"shares: expected numbers from 0 whose sum is at most 1, got {kinds}")
 
 
 class ClassifierNoise:
@@ -74,6 +81,9 @@ class ClassifierNoise:
         heard = kind < shares.heard
         confused = (kind >= shares.heard) & (kind < shares.heard + shares.confused)
         unsure = kind >= 1 - shares.unsure
+        paired = (kind >= 1 - shares.unsure - shares.paired) & ~unsure
+        if shares.paired:  # without it, not one random number is drawn for it
+            vectors[paired] = _paired(vectors, paired, generator)
         vectors[heard] = self._heard(vectors[heard], generator)
         vectors[confused], nouns[confused] = self._confused(int(confused.sum()), generator)
         vectors[unsure], nouns[unsure] = self._unsure(int(unsure.sum()), generator)
@@ -112,6 +122,13 @@ class ClassifierNoise:
         stray = (1.5 * torch.randn(shape, generator=generator)).softmax(-1)
         mass = mass + 0.3 * torch.rand(count, 1, generator=generator) * stray
         return functional.normalize(mass @ self._table, dim=-1), self._group_noun[groups]
+
+
+def _paired(vectors: torch.Tensor, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The chosen rows of vectors [B, F], each with a share of another row of the batch."""
+    others = vectors[torch.randint(len(vectors), (int(chosen.sum()),), generator=generator)]
+    own = 0.5 + 0.3 * torch.rand(len(others), 1, generator=generator)
+    return functional.normalize(own * vectors[chosen] + (1 - own) * others, dim=-1)
 
 
 def _nouns_by_synset(wordnet: WordNet, nouns: Sequence[Noun]) -> dict[str, list[int]]:
