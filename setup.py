@@ -55,7 +55,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={"": ["*.yaml", "*.json", "*.txt", "*.tsv", "*.html", "*.css"]},
+    package_data={"": ["*.yaml", "*.json", "*.txt", "*.tsv", "*.html", "*.css", "*.js"]},
     data_files=data_files(),
     install_requires=requirements(),
     extras_require={"test": ["pytest", "pytest-timeout", "hypothesis", "rosbags", "catkin_pkg"]},

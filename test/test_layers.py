@@ -15,13 +15,15 @@ import pytest
 
 PACKAGE = "novic_ros"
 LIBRARIES = ("embedding", "decoding", "multilabel", "vocabulary", "calibration")
-BOTTOM = ("labels", "images", "model_store")
+BOTTOM = ("labels", "images", "regions", "steady_labels", "model_store")
 WITH_DOORS = (*LIBRARIES, "model_store")
 
 # room -> rooms it may import. A room is a folder or a file directly below novic_ros/.
 ALLOWED = {
     "labels": (),
     "images": ("labels",),
+    "regions": ("labels",),
+    "steady_labels": ("labels",),
     "model_store": (),
     **{library: (*BOTTOM, *(other for other in LIBRARIES if other != library)) for library in LIBRARIES},
     "labeller": (*BOTTOM, *LIBRARIES),

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from novic_ros.cli.json_files import read_json
-from novic_ros.cli.train import add_training_arguments, failed, prepare
+from novic_ros.cli.train import add_training_arguments, failed, open_data, prepare
 from novic_ros.cli.vectors_file import read_vectors
+from novic_ros.evaluation.json_files import read_json
 
 if TYPE_CHECKING:
     from novic_ros.training.processes import Processes
@@ -57,7 +57,6 @@ def _ablate(args: argparse.Namespace, processes: Processes) -> int:
     from novic_ros.training.ablation_report import table, write_report
     from novic_ros.training.recipe import Recipe, RecipeError, parse_setting
     from novic_ros.training.stopping import stop_on_signals
-    from novic_ros.training.training_data import TrainingData
 
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=not processes.is_first)
     prepare(args, console)
@@ -66,7 +65,7 @@ def _ablate(args: argparse.Namespace, processes: Processes) -> int:
         raise RecipeError("vary: expected every field once")
     ablation = Ablation(Recipe.read(args.recipe, dict(map(parse_setting, args.set))), dict(varied), args.seeds,
                         args.output)
-    data = TrainingData.open(args.cache, args.embedder, args.gap)
+    data = open_data(args)
     evaluate = _evaluation(args.embeddings, args.truth, data.width)
     trainings = ablation.trainings(data, processes)
     waiting = [(name, training) for name, training in trainings if training.folder.result() is None]
@@ -101,7 +100,7 @@ def _evaluation(place: str | None, truth: Path | None, width: int) -> Callable[[
     import torch
 
     from novic_ros import decoding
-    from novic_ros.evaluation.scores import Truth, hierarchical_score
+    from novic_ros.evaluation.hierarchy_scores import Truth, hierarchical_score
 
     if place is None and truth is None:
         return None

@@ -32,7 +32,7 @@ def add_parser(subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fit and write the calibrator; 0, or 2 if something given cannot be used."""
     from novic_ros.calibration import CALIBRATION_FILE, CalibrationError, answer
-    from novic_ros.evaluation.scores import Rate, calibration_error
+    from novic_ros.evaluation.rates import Rate, calibration_error
     from novic_ros.images import ImageError
     from novic_ros.labeller import LabellerError
     from novic_ros.training.calibration_fit import cross_fitted, fit_calibrator
@@ -69,8 +69,8 @@ def _labelled(args: argparse.Namespace):
     from rich.progress import track
 
     from novic_ros import images
-    from novic_ros.cli.evaluate import read_truths
-    from novic_ros.evaluation.scores import is_truthful
+    from novic_ros.evaluation.hierarchy_scores import is_truthful
+    from novic_ros.evaluation.truth_files import read_truths
     from novic_ros.labeller import ImageLabeller
     from novic_ros.training.calibration_fit import LabelledPhoto
     from novic_ros.vocabulary import Ancestors

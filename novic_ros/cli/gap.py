@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from novic_ros import images
-from novic_ros.cli.json_files import JsonFileError, read_json
+from novic_ros.evaluation.json_files import JsonFileError, read_json
 
 __all__ = ["add_parser", "run"]
 

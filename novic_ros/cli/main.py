@@ -37,6 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     for command in (label, evaluate, calibrate, models, decode, nouns, captions, cache, train, ablate, gap, demo):
         command.add_parser(subparsers)
     args = parser.parse_args(argv)
+    args.arguments = sys.argv[1:] if argv is None else argv  # for what is written down to be run again
     try:
         code = args.run(args)
         sys.stdout.flush()

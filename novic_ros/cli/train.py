@@ -18,8 +18,9 @@ from rich.logging import RichHandler
 
 if TYPE_CHECKING:
     from novic_ros.training.processes import Processes
+    from novic_ros.training.training_data import TrainingData
 
-__all__ = ["add_parser", "add_training_arguments", "failed", "run"]
+__all__ = ["add_parser", "add_training_arguments", "failed", "open_data", "run"]
 
 
 def add_parser(subparsers) -> None:
@@ -33,11 +34,14 @@ def add_parser(subparsers) -> None:
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """What `novic train` and `novic ablate` both take."""
-    parser.add_argument("recipe", metavar="RECIPE", help="novic_ft0, novic_ft2, mini, or a YAML file")
+    parser.add_argument("recipe", metavar="RECIPE", help="novic_ft0, novic_ft2, mini, site, or a YAML file")
     parser.add_argument("--cache", type=Path, action="append", required=True, metavar="FILE",
                         help="a cache of text embeddings; give several to mix them")
     parser.add_argument("--embedder", required=True, metavar="SPEC",
                         help="the encoder that made them: novic_mini, openclip:ORG/NAME or local:DIR")
+    parser.add_argument("--nouns", type=Path, metavar="FILE",
+                        help="learn only the nouns in this text file, one per line, from the rows of the caches that "
+                             "have no others (default: all)")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR",
                         help="the folder to train in; one of an interrupted training goes on")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
@@ -66,12 +70,11 @@ def _train(args: argparse.Namespace, processes: Processes) -> int:
     from novic_ros.training.recipe import Recipe, parse_setting
     from novic_ros.training.stopping import stop_on_signals
     from novic_ros.training.train_run import TrainRun
-    from novic_ros.training.training_data import TrainingData
 
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, quiet=not processes.is_first)
     prepare(args, console)
     recipe = Recipe.read(args.recipe, dict(map(parse_setting, args.set)))
-    data = TrainingData.open(args.cache, args.embedder, args.gap)
+    data = open_data(args)
     training = TrainRun(recipe, data, args.output, processes)
     if processes.is_first:
         training.folder.check(recipe, data)
@@ -91,6 +94,15 @@ def _train(args: argparse.Namespace, processes: Processes) -> int:
     console.print(f"decoder  {args.output / 'decoder'}; to try it: novic label PICTURES --model "
                   f"{args.output / 'decoder'}")
     return 0
+
+
+def open_data(args: argparse.Namespace) -> TrainingData:
+    """The caches that were named, or of them what was asked for. Raises ValueError."""
+    from novic_ros.training.training_data import TrainingData
+    from novic_ros.vocabulary import read_nouns
+
+    nouns = None if args.nouns is None else read_nouns(args.nouns)
+    return TrainingData.open(args.cache, args.embedder, args.gap, nouns)
 
 
 def prepare(args: argparse.Namespace, console: Console) -> None:

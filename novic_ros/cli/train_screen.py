@@ -46,8 +46,9 @@ def recipe_lines(recipe: Recipe) -> list[str]:
 def plan_lines(run: TrainRun) -> list[str]:
     """What will be trained on what, how long in steps, and on how much disk."""
     recipe, data, schedule = run.recipe, run.data, run.schedule
+    rows = f"{data.rows:,}" if data.rows == data.all_rows else f"{data.rows:,} of {data.all_rows:,}"
     lines = [
-        f"data     {data.rows:,} vectors [{data.width}] of {data.embedder_spec} in {len(data.caches)} "
+        f"data     {rows} vectors [{data.width}] of {data.embedder_spec} in {len(data.caches)} "
         f"cache{'s' * (len(data.caches) > 1)}",
         f"nouns    {len(data.nouns):,} in {len(data.vocabulary):,} tokens, at most {data.max_tokens} each",
         f"network  {run.parameters:,} weights",

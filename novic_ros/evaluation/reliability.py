@@ -2,7 +2,7 @@
 
 Each point is a tenth of the labels, in order of their scores: at its mean score, the share that was right, with the
 95 % Wilson interval. Points on the diagonal mean what they say; below it, scores promise too much. matplotlib is a
-development requirement and imported inside. What is drawn is computed in `scores.py`.
+development requirement and imported inside. What is drawn is computed in `rates.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from novic_ros.evaluation.scores import calibration_bins, calibration_error
+from novic_ros.evaluation.rates import calibration_bins, calibration_error
 
 __all__ = ["PlottingError", "plot_reliability"]
 

@@ -24,6 +24,8 @@ __all__ = ["PRECISIONS", "Recipe", "RecipeError", "find_recipe", "known_recipes"
 
 FOLDER = Path(__file__).parent / "recipes"
 PRECISIONS = ("float32", "tf32", "bfloat16")
+STARTS = ("random", "near_nouns")
+NEAR_NOUNS = {"mlp_hidden_layer": "none", "weight_tying": True, "vocab_quant": False, "layer_norm_first": True}
 NETWORK = tuple(field.name for field in dataclasses.fields(Architecture)
                 if field.name not in ("embed_dim", "vocab_size", "max_tokens"))  # fmt: skip
 
@@ -62,6 +64,7 @@ class Recipe:
     prefix_length: int
     dropout: float
     # what need not be said
+    start: str = "random"  # the paper's weights, or a head start near the nouns' vectors, see `mini/initialise.py`
     noise_vec_norm: float = 0.0
     noise_angle_min: float = 0.0
     noise_angle_max: float = 0.0
@@ -103,6 +106,10 @@ class Recipe:
             if complaint:
                 complaints.append(complaint)
         complaints += self._noise_complaints()
+        if self.start == "near_nouns":
+            wrong = [f"{name} = {getattr(self, name)}" for name, needed in NEAR_NOUNS.items()
+                     if getattr(self, name) != needed]
+            complaints += [f"start: near_nouns does not go with {', '.join(wrong)}"] if wrong else []
         if complaints:
             raise RecipeError(_joined(complaints))
         try:
@@ -260,7 +267,8 @@ _RULES: dict[str, _Rule] = {
                                       "logits_bias", "weight_tying", "strictly_causal", "vocab_quant", "compile",
                                       "mean_shift", "spread_shift")},
     "label_smoothing": _share(), "num_end_loss": _count(100), "warm_up_chunks": _count(100_000, 0),
-    "seed": _count(2 ** 31 - 1, 0), "precision": _Rule(str, choices=PRECISIONS), "length_groups": _count(64),
+    "start": _Rule(str, choices=STARTS), "seed": _count(2 ** 31 - 1, 0),
+    "precision": _Rule(str, choices=PRECISIONS), "length_groups": _count(64),
     "published_nouns": _count(10 ** 9, 0), "log_every": _count(10 ** 9), "probe_nouns": _count(10 ** 9, 0),
     "probe_every": _count(10 ** 9), "checkpoint_every": _count(10 ** 9),
 }  # fmt: skip

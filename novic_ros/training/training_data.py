@@ -22,8 +22,10 @@ from novic_ros.decoding.object_decoder import ObjectDecoder
 from novic_ros.decoding.tokens import Tokenizer, TokenVocabulary
 from novic_ros.embedding import load_tokenizer
 from novic_ros.training.batches import ShuffledBatches
+from novic_ros.training.cache_selection import CacheSelection, select_nouns
 from novic_ros.training.embedding_cache import EmbeddingCache
 from novic_ros.training.feed import Batches, Cache, Feed, merged_nouns
+from novic_ros.training.mini.initialise import start_near_nouns
 from novic_ros.training.modality_gap import ModalityGap
 from novic_ros.training.noise import from_settings
 from novic_ros.training.recipe import Recipe, RecipeError
@@ -35,6 +37,7 @@ __all__ = ["TrainingData", "tokenized_nouns"]
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # nouns named in a message
+ROWS, MOST_ROWS = 65_536, 2_000_000  # vectors that are averaged at once, and of each cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +56,18 @@ class TrainingData:
     gap: ModalityGap | None = None
 
     @classmethod
-    def open(cls, paths: Sequence[str | Path], embedder_spec: str, gap: str | Path | None = None) -> TrainingData:
+    def open(cls, paths: Sequence[str | Path], embedder_spec: str, gap: str | Path | None = None,
+             nouns: Sequence[str] | None = None) -> TrainingData:
         """Open caches that this encoder made, tokenise their nouns, and read its modality gap where one is given.
 
-        Raises CacheError for a cache that cannot be used, EmbeddingError for an encoder without a tokenizer, GapError
-        for another encoder's gap.
+        nouns: learn only these, from the rows that have no others; None: all.
+
+        Raises CacheError for a cache that cannot be used, RecipeError that names every noun that the caches lack,
+        EmbeddingError for an encoder without a tokenizer, GapError for another encoder's gap.
         """
         caches = [EmbeddingCache.open(path, embedder_spec) for path in paths]
+        if nouns is not None:
+            caches = select_nouns(caches, nouns)
         return cls.of(caches, embedder_spec, load_tokenizer(embedder_spec),
                       None if gap is None else ModalityGap.read(gap, embedder_spec))
 
@@ -84,8 +92,14 @@ class TrainingData:
 
     @property
     def rows(self) -> int:
-        """Vectors in all caches."""
+        """Vectors to learn from, in all caches."""
         return sum(len(cache.vectors) for cache in self.caches)
+
+    @property
+    def all_rows(self) -> int:
+        """Vectors in these caches, those that a selection of nouns leaves out among them."""
+        return sum(len(cache.whole.vectors if isinstance(cache, CacheSelection) else cache.vectors)
+                   for cache in self.caches)
 
     @cached_property
     def trie(self) -> NounTrie:
@@ -117,10 +131,33 @@ class TrainingData:
         return from_settings(asdict(recipe), self.gap)
 
     def network(self, recipe: Recipe) -> ObjectDecoder:
-        """A decoder with random weights, the same for the same seed."""
+        """A decoder as a recipe starts it, the same for the same seed.
+
+        Raises ValueError where a head start is asked for that these nouns do not allow.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            return ObjectDecoder(recipe.architecture(self.width, len(self.vocabulary), self.max_tokens))
+            decoder = ObjectDecoder(recipe.architecture(self.width, len(self.vocabulary), self.max_tokens))
+            if recipe.start == "near_nouns":
+                own = self.noun_vectors.norm(dim=1) > 0
+                start_near_nouns(decoder, self.noun_vectors[own],
+                                 [tokens for tokens, has in zip(self.noun_tokens, own.tolist()) if has])
+            return decoder
+
+    @cached_property
+    def noun_vectors(self) -> torch.Tensor:
+        """float32 [W, F]: the mean direction of each noun's own vectors, zero for a noun that is never alone.
+
+        Of a large cache only the first rows are read, which are in random order.
+        """
+        sums = torch.zeros(len(self.nouns) + 1, self.width)
+        for cache, numbers in zip(self.caches, self.numbers):
+            for begin in range(0, min(len(cache.vectors), MOST_ROWS), ROWS):
+                part = slice(begin, min(begin + ROWS, MOST_ROWS))
+                alone = (np.asarray(cache.weights[part]) > 0).sum(1) == 1
+                noun = torch.from_numpy(numbers[np.asarray(cache.targets[part])[alone, 0]])
+                sums.index_add_(0, noun, torch.from_numpy(np.asarray(cache.vectors[part])[alone]).float())
+        return torch.nn.functional.normalize(sums[:-1], dim=1)
 
     def checkpoint(self, model: ObjectDecoder, provenance: dict) -> Checkpoint:
         """A decoder for these nouns with all that it needs to speak."""

@@ -89,6 +89,53 @@ def test_end_to_end(capsys, cache, encoder, tmp_path, root):
     assert "result " in out and "time " not in out
 
 
+def test_a_site_vocabulary_from_the_same_cache(capsys, cache, encoder, tmp_path, root):
+    """Nouns in a text file, in any spelling: a decoder that learns and says these alone; the cache is not touched."""
+    from novic_ros import decoding
+    from novic_ros.labels import Label
+
+    site, output, before = tmp_path / "site.txt", tmp_path / "run", cache.read_bytes()
+    site.write_text("# what is here\nTeapot\nt shirt   # of cotton\n\nfire-engine\nsea lion\n", encoding="utf-8")
+    settings = ("--nouns", site, "--set", "epochs=100", "--set", "learning_rate=1e-2")
+    code, out, err = run(capsys, cache, encoder, output, *settings)
+    assert (code, err) == (0, "")
+    assert f"data     64 of 160 vectors [24] of {encoder} in 1 cache\n" in out
+    assert "nouns    4 in " in out
+    assert "1.000 of 4 probed nouns come back" in out
+    assert cache.read_bytes() == before
+    assert decoding.load(output / "decoder", "cpu").nouns == ("teapot", "fire engine", "T-shirt", "sea lion")
+
+    # What `novic label` says with it, in a beam wider than the vocabulary, is the whole vocabulary.
+    labels = tmp_path / "labels.json"
+    code = main(["label", str(root / "demo_photos" / "castle.jpg"), "--model", str(output / "decoder"), "--json",
+                 str(labels), "--quiet", "--device", "cpu"])
+    (entry,) = json.loads(labels.read_text()).values()
+    assert code == 0
+    assert {Label(**label).text for label in entry["labels"]} == {"teapot", "fire engine", "T-shirt", "sea lion"}
+
+    # Another list is another training.
+    site.write_text("teapot\nchair\n", encoding="utf-8")
+    code, _, err = run(capsys, cache, encoder, output, *settings)
+    assert code == 2
+    assert "expected a training on these caches, found one on others" in err
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("dog\nunicorn\ncat\nyeti\n", "2 of 4 are in no cache: unicorn, yeti"),
+    ("dog\nDog\n", "line 2: 'Dog' repeats line 1"),
+    ("# nothing\n", "expected at least one noun, found none"),
+    (None, "expected a text file with one noun per line, found no such file"),
+])  # fmt: skip
+def test_lists_of_nouns_that_cannot_be_learnt(capsys, cache, encoder, tmp_path, text, words):
+    site = tmp_path / "site.txt"
+    if text is not None:
+        site.write_text(text, encoding="utf-8")
+    code, _, err = run(capsys, cache, encoder, tmp_path / "run", "--nouns", site)
+    assert (code, err.count("\n")) == (2, 1)
+    assert words in err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_dry_run_only_talks(capsys, cache, encoder, tmp_path):
     code, out, err = run(capsys, cache, encoder, tmp_path / "run", "--dry-run")
     assert (code, err) == (0, "")

@@ -36,7 +36,7 @@ def test_the_published_recipes_differ_in_their_nouns_alone():
 
 
 def test_all_recipes_are_read_and_written_back(tmp_path):
-    assert {"mini", "novic_ft0", "novic_ft2"} <= set(known_recipes())
+    assert {"mini", "novic_ft0", "novic_ft2", "site"} <= set(known_recipes())
     for name in known_recipes():
         recipe = Recipe.read(name)
         (tmp_path / "again.yaml").write_text(recipe.text())
@@ -72,6 +72,9 @@ def test_all_recipes_are_read_and_written_back(tmp_path):
     ({"num_end_loss": 0}, ["num_end_loss:"]),
     ({"label_smoothing": 1}, ["label_smoothing:"]),
     ({"seed": -1}, ["seed:"]),
+    ({"start": "warm"}, ["start: expected one of random, near_nouns, got 'warm'"]),
+    ({"start": "near_nouns", "weight_tying": False, "vocab_quant": True},
+     ["start: near_nouns does not go with weight_tying = False, vocab_quant = True"]),
     ({"epochs": 0, "clip_norm": 0, "spam": 1, "prefix_length": "4"},
      ["epochs: expected", "clip_norm: expected", "spam: no such field", "prefix_length: expected"]),
 ])  # fmt: skip

@@ -5,7 +5,10 @@ import torch
 from toy_training import NOUNS, Letters, toy_cache, toy_data, toy_recipe
 
 from novic_ros.decoding.checkpoint import load_slim, save_slim
+from novic_ros.decoding.object_decoder import ObjectDecoder
 from novic_ros.embedding import load_tokenizer
+from novic_ros.training import training_data
+from novic_ros.training.mini.initialise import start_near_nouns
 from novic_ros.training.modality_gap import ModalityGap
 from novic_ros.training.recipe import RecipeError
 from novic_ros.training.training_data import TrainingData, tokenized_nouns
@@ -46,6 +49,38 @@ def test_the_same_seed_gives_the_same_network_and_leaves_other_random_numbers_al
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+def test_nouns_have_the_mean_direction_of_their_own_vectors(monkeypatch):
+    cache = toy_cache(most=2, rows=200)
+    used = (cache.weights > 0).sum(1)
+    for noun in (0, 3):
+        alone = cache.vectors[(used == 1) & (cache.targets[:, 0] == noun)].astype("float32")
+        expected = torch.nn.functional.normalize(torch.from_numpy(alone).sum(0), dim=0)
+        torch.testing.assert_close(toy_data(cache).noun_vectors[noun], expected)
+    cache.weights[cache.targets[:, 0] == 1, 1] = 0.1  # "cab" is nowhere alone now
+    cache.targets[(used == 1) & (cache.targets[:, 0] == 1), 1] = 2
+    assert not toy_data(cache).noun_vectors[1].any()
+    whole = toy_data(toy_cache()).noun_vectors
+    monkeypatch.setattr(training_data, "ROWS", 7)
+    torch.testing.assert_close(toy_data(toy_cache()).noun_vectors, whole)
+    monkeypatch.setattr(training_data, "MOST_ROWS", 12)  # each noun once
+    torch.testing.assert_close(toy_data(toy_cache()).noun_vectors[5],
+                               torch.nn.functional.normalize(torch.from_numpy(toy_cache().vectors[5]).float(), dim=0))
+
+
+def test_a_head_start_near_the_nouns():
+    """The decoder begins as `start_near_nouns` leaves it, with the nouns that have vectors of their own."""
+    cache = toy_cache()
+    cache.nouns = (*NOUNS, "gag")  # no row
+    data, recipe = toy_data(cache), toy_recipe(start="near_nouns", hidden_dim=8)
+    torch.manual_seed(recipe.seed)
+    expected = ObjectDecoder(recipe.architecture(data.width, len(data.vocabulary), data.max_tokens))
+    start_near_nouns(expected, data.noun_vectors[:12], data.noun_tokens[:12])
+    found = data.network(recipe)
+    assert all(torch.equal(found.state_dict()[name], tensor) for name, tensor in expected.state_dict().items())
+    with pytest.raises(ValueError, match="12 nouns of width 16 allow a hidden_dim of at most 12, got 16"):
+        data.network(toy_recipe(start="near_nouns"))
 
 
 def test_several_caches():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from novic_ros.cli import evaluate_scoring
 from novic_ros.cli.main import main
 
 TRUTH = [
@@ -31,8 +32,10 @@ LABELS = {
 
 
 @pytest.fixture
-def evaluate(tmp_path, capsys):
+def evaluate(tmp_path, capsys, monkeypatch):
     """Write the two files and run the command: (exit code, standard output, standard error)."""
+    monkeypatch.setattr(evaluate_scoring, "WORDNET", tmp_path)  # none here, whether this machine has it or not
+
     def run(labels=LABELS, truth=TRUTH, *options):
         paths = [tmp_path / "labels.json", tmp_path / "truth.json"]
         for path, content in zip(paths, (labels, truth)):
@@ -46,23 +49,29 @@ def evaluate(tmp_path, capsys):
 def test_scores(evaluate):
     code, out, err = evaluate()
     assert (code, err) == (0, "")
-    score, exact, in_list, over_generic, close, answered, truthful, generic, calibration, sure = out.splitlines()
-    assert score.startswith("score         0.375 (n = 4, 95 % interval 0.")
-    assert exact == "exact         1 of 4 (0.250, 95 % interval 0.046 to 0.699)"
-    assert in_list.startswith("exact in list 2 of 4 (0.500, ")
-    assert over_generic.startswith("over-generic  1 of 4 (0.250, ")
-    assert close.startswith("close         2 of 4 (0.500, ")
-    assert answered.startswith("answered      3 of 4 (0.750, ")
-    assert truthful.startswith("truthful      3 of 3 (1.000, ")
-    assert generic.startswith("generic       0 of 3 (0.000, ")
-    assert calibration.startswith("calibration   error 0.100 (n = 3, ")  # three scores of 0.9, three true labels
-    assert sure == "score >= 0.9  2 of 3 (0.667, 95 % interval 0.208 to 0.939) exact or close"
+    lines = dict(line.split("  ", 1) for line in out.splitlines())
+    lines = {name: line.strip() for name, line in lines.items()}
+    assert lines["score"].startswith("0.375 (n = 4, 95 % interval 0.")
+    assert lines["exact"] == "1 of 4 (0.250, 95 % interval 0.046 to 0.699)"
+    assert lines["exact in list"].startswith("2 of 4 (0.500, ")
+    assert lines["over-generic"].startswith("1 of 4 (0.250, ")
+    assert lines["close"].startswith("2 of 4 (0.500, ")
+    assert lines["close"].endswith("): exact, or at most two steps too broad or narrow")
+    assert lines["answered"].startswith("3 of 4 (0.750, ")
+    assert lines["truthful"].startswith("3 of 3 (1.000, ")
+    assert lines["generic"].startswith("0 of 3 (0.000, ")
+    assert lines["calibration error"].startswith("0.100 (n = 3, ")  # three scores of 0.9, three true labels
+    assert lines["right at 0.9"].startswith("2 of 3 (0.667, 95 % interval 0.208 to 0.939): exact or close, of scores")
+    assert lines["distinct labels"] == "3 (n = 3): as best label"
+    assert lines["20 most frequent"].startswith("3 of 3 (1.000, ")
+    assert lines["mean score"].startswith("0.900 (n = 3, ")
 
 
 def test_no_answers_at_all(evaluate):
     code, out, err = evaluate({entry["file"]: said() for entry in TRUTH})
     assert (code, err) == (0, "")
-    assert out.splitlines()[-1].startswith("answered      0 of 4")
+    assert out.splitlines()[-1].startswith("answered")
+    assert "0 of 4" in out.splitlines()[-1]
 
 
 def test_plot(tmp_path, capsys):
@@ -83,15 +92,20 @@ def test_json(evaluate):
     code, out, err = evaluate(LABELS, TRUTH, "--json")
     assert (code, err) == (0, "")
     result = json.loads(out)
-    low, high = result.pop("score_interval")
+    assert (result["kind"], result["problems"], result["counts"]) == ("labels", [], {})
+    figures = result["figures"]
+    low, high = figures["score"]["interval"]
     assert 0 <= low < 0.375 < high <= 1
-    assert result.pop("exact_interval") == pytest.approx([0.0456, 0.6994], abs=1e-4)
-    assert result.pop("close_interval") == pytest.approx([0.1500, 0.8500], abs=1e-4)
-    assert result.pop("truthful_interval") == pytest.approx([0.4385, 1.0], abs=1e-4)
-    assert result.pop("calibration_error") == pytest.approx(0.1)
-    assert result.pop("calibration_error_interval") == pytest.approx([0.1, 0.1])
-    assert result == {"score": 0.375, "n": 4, "exact": 1, "any_exact": 2, "over_generic": 1, "close": 2, "answered": 3,
-                      "truthful": 3, "generic": 0, "sure": 3, "sure_close": 2}
+    assert figures["score"]["bootstrap"] == [low, high]
+    assert figures["exact"]["interval"] == pytest.approx([0.0456, 0.6994], abs=1e-4)
+    assert figures["exact"]["bootstrap"] == [0, 0.75]
+    assert figures["close"]["interval"] == pytest.approx([0.1500, 0.8500], abs=1e-4)
+    assert figures["truthful"]["interval"] == pytest.approx([0.4385, 1.0], abs=1e-4)
+    assert figures["calibration error"]["interval"] == pytest.approx([0.1, 0.1])
+    found = {name: one["value"] if one["k"] is None else (one["k"], one["n"]) for name, one in figures.items()}
+    assert found == {"score": 0.375, "exact": (1, 4), "exact in list": (2, 4), "over-generic": (1, 4), "close": (2, 4),
+                     "answered": (3, 4), "truthful": (3, 3), "generic": (0, 3), "calibration error": 0.1,
+                     "right at 0.9": (2, 3), "distinct labels": 3, "20 most frequent": (3, 3), "mean score": 0.9}
 
 
 def test_pictures_that_are_not_asked_for_do_not_matter(evaluate):
@@ -115,7 +129,7 @@ def test_reads_what_novic_label_writes(tmp_path, tiny_model, evaluate, capsys):
     capsys.readouterr()
     code, out, err = evaluate((tmp_path / "written.json").read_text(encoding="utf-8"), TRUTH[:2], "--json")
     assert (code, err) == (0, "")
-    assert json.loads(out)["n"] == 2
+    assert json.loads(out)["figures"]["score"]["n"] == 2
 
 
 ONE = [TRUTH[0]]
@@ -125,7 +139,9 @@ FAULTS = {
     "labels are no JSON": ("{", ONE, "labels.json", "expected a JSON file"),
     "truth is no JSON": (LABELS, "", "truth.json", "expected a JSON file"),
     "labels are a list": ([], ONE, "labels.json", "expected a JSON object, found list"),
-    "truth is an object": (LABELS, {}, "truth.json", "expected a JSON list, found dict"),
+    "truth is empty": (LABELS, {}, "truth.json", "at least one picture"),
+    "truth is an object": (LABELS, {"a.jpg": ["dog"]}, "truth.json", "a.jpg: expected lists of labels under"),
+    "truth is a text": (LABELS, '"dog"', "truth.json", "expected a JSON list or object, found str"),
     "truth without hyponyms": (LABELS, [{"file": "a.jpg", "synonyms": [], "hypernyms": []}], "a.jpg", "hyponyms"),
     "truth without a file": (LABELS, [{"synonyms": [], "hypernyms": [], "hyponyms": []}], "truth.json", "file"),
     "truth of texts": (LABELS, ["a.jpg"], "truth.json", "file"),
