@@ -16,8 +16,8 @@ from torch import nn
 
 from novic_ros.embedding.errors import EmbeddingError
 
+_OTHERS = ("decoder.safetensors", "hypernyms.safetensors")  # may lie beside the encoder, and are none
 # open_clip's own order of preference among the safetensors files of a folder.
-_DECODER = "decoder.safetensors"  # may lie beside the encoder, and is none
 _PREFERRED = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "model.safetensors")
 _PICKLED = ("*.bin", "*.pth")
 
@@ -39,7 +39,7 @@ def find_safetensors(folder: Path) -> Path | None:
     Raises:
         EmbeddingError: the folder holds no weights at all.
     """
-    found = {path.name: path for path in sorted(folder.glob("*.safetensors")) if path.name != _DECODER}
+    found = {path.name: path for path in sorted(folder.glob("*.safetensors")) if path.name not in _OTHERS}
     for name in _PREFERRED:
         if name in found:
             return found[name]

@@ -16,7 +16,9 @@ from typing import Any
 __all__ = ["command_text", "describe_environment", "processor_name", "weights_hash"]
 
 WEIGHT_ENDINGS = (".safetensors", ".train", ".model")
-LEFT_OUT = ("--output",)  # where a report is written says nothing about what is in it
+LEFT_OUT = ("--output", "--workers")  # with their values; these and the next say nothing about what is in a report
+SWITCHES_LEFT_OUT = ("--quiet", "--json")
+TOPICS = ("--image", "--detections", "--truth-topic")  # their values look like paths, and are none
 
 
 def describe_environment(labeller: Any = None) -> dict[str, Any]:
@@ -76,20 +78,19 @@ def processor_name() -> str:
 
 
 def command_text(arguments: Sequence[str]) -> str:
-    """The command line to type again, as `novic ARGUMENTS`, without `--output`.
+    """The command line to type again, as `novic ARGUMENTS`, without what changes nothing in the report.
 
     Paths below the present folder become relative to it, other absolute ones are cut to their last name: a report is
     shown to others.
     """
-    shown, skip = ["novic"], False
+    shown, before = ["novic"], ""
     for argument in map(os.fspath, arguments):
-        if skip:
-            skip = False
-        elif argument in LEFT_OUT:
-            skip = True
-        elif not argument.startswith(tuple(f"{name}=" for name in LEFT_OUT)):
-            option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
-            shown.append(option + equals + _shown_path(value))
+        option, equals, value = argument.partition("=") if argument.startswith("--") else (before, "", argument)
+        before = "" if equals or not argument.startswith("--") else argument
+        if option in LEFT_OUT or argument in SWITCHES_LEFT_OUT:
+            continue
+        value = value if option in TOPICS else _shown_path(value)
+        shown.append(option + equals + value if argument.startswith("--") else value)
     return shlex.join(shown)
 
 
