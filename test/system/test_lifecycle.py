@@ -121,7 +121,7 @@ def test_shutdown_transition_frees_the_node(robot):
 
 def test_outside_manager_and_autostart_do_not_break_each_other(robot):
     """A manager that configures while autostart does gets a refusal, and the node still comes up."""
-    node = robot.start(NOVIC_TEST_LOAD="1.5")
+    node = robot.start(NOVIC_TEST_LOAD="4")
     wait_until(lambda: "loading model" in node.output, "autostart")
     assert not robot.change_state("configure")
     wait_until(lambda: robot.state() == "active", "the node to come up")
