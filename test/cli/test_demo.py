@@ -308,6 +308,7 @@ def children_of(pid):
 
 
 @pytest.mark.slow
+@pytest.mark.flaky(reruns=2)  # a busy machine may drop one of its frames
 def test_the_real_demo_says_what_the_command_line_says(tmp_path):
     ros_or_skip()
     if not (ROOT / "models" / "novic_mini" / "decoder.safetensors").is_file():

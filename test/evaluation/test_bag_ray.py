@@ -26,6 +26,17 @@ from novic_ros.evaluation.results import Evaluation
 COUNT = 300  # enough for an actor to be still at it when it is killed after some five frames
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in the other processes: sums of several threads differ from those of one in their last bits."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def cluster():
     """A Ray of two processors on this machine."""

@@ -18,6 +18,17 @@ from novic_ros.evaluation.bag_workers import HereWorker, ProcessWorker, WorkerEr
 COUNT = 40
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in the other processes: sums of several threads differ from those of one in their last bits."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def labelling(tiny_model, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
