@@ -99,6 +99,7 @@ class DemoRun:
         config = shared_file("config/novic_mini.yaml")
         ros = ["--ros-args", "--params-file", str(config), "-r", f"image:={CAMERA}"]
         ros += ["-p", f"model:={self._options.model}", "-p", "image_transport:=compressed"]
+        ros += ["-p", "frame_policy:=all", "-p", "image_qos:=reliable"]  # every frame of the recording
         self._launch("node", [*self._options.node_command, *ros], None)
 
     def _start(self, name: str, module: str, *arguments: str) -> None:
